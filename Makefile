@@ -1,0 +1,60 @@
+# freshcrm: a PostgreSQL extension in C++20, built with PGXS.
+#
+#   make               build with g++ (make CXX=clang++ for clang)
+#   make install       into the PostgreSQL that PG_CONFIG names
+#   make demo          the main job on real data, in a private throw-away server
+#   make shell         psql in the server of the demo
+#   make test          every test, in private throw-away servers
+#   make lint          format, clang-tidy, cppcheck and the project's own rules
+
+EXTENSION = freshcrm
+EXTVERSION = 0.1
+MODULE_big = freshcrm
+
+# One object a source file; each folder of src is one layer or capability (src/README.md).
+CXX_SOURCES = $(sort $(wildcard src/*.cpp src/*/*.cpp))
+OBJS = $(CXX_SOURCES:.cpp=.o)
+
+# The install script: one part a capability, joined in this order.
+SQL_PARTS = sql/header.sql sql/etag.sql sql/projection.sql \
+            sql/crm/tables.sql sql/crm/install.sql
+SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
+DATA_built = $(SQL_SCRIPT)
+
+REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test
+ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test/isolation --outputdir=output_iso
+
+CXX = g++
+FRESHCRM_CXXFLAGS = -std=c++20 -Isrc -fvisibility=hidden -fvisibility-inlines-hidden \
+    -fno-strict-aliasing -fwrapv -Wall -Wextra -Werror -Wno-missing-field-initializers
+PG_CXXFLAGS = $(FRESHCRM_CXXFLAGS) -MMD -MP
+SHLIB_LINK = -lcrypto -lstdc++
+EXTRA_CLEAN = $(SQL_SCRIPT) $(CXX_SOURCES:.cpp=.d) results output_iso regression.diffs \
+    regression.out build
+
+# These need no PostgreSQL yet: they install it.
+ifneq ($(filter demo shell test lint test-%,$(MAKECMDGOALS)),)
+demo shell test lint:
+	@test/tools/$@
+.PHONY: demo shell test lint
+else
+PG_CONFIG ?= $(firstword $(wildcard /usr/lib/postgresql/15/bin/pg_config) pg_config)
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# Bitcode is compiled by PGXS's clang, which is told neither the language version nor that C headers
+# of the server may say "register".
+COMPILE.cxx.bc += $(filter-out -Werror,$(FRESHCRM_CXXFLAGS)) -Wno-register -Wno-unknown-warning-option
+
+# The warnings that pg_config remembers are those of the server's gcc.
+ifneq ($(findstring clang,$(CXX)),)
+override CXXFLAGS += -Wno-unknown-warning-option -Wno-register -Wno-ignored-attributes
+endif
+
+$(SQL_SCRIPT): $(SQL_PARTS) $(MAKEFILE_LIST)
+	cat $(SQL_PARTS) > $@
+
+-include $(CXX_SOURCES:.cpp=.d)
+endif

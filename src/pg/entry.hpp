@@ -1,0 +1,63 @@
+// Where the server calls freshcrm: SQL functions, triggers, callbacks.
+//
+// Every function that the backend calls goes through one of these wrappers. They catch every C++
+// exception, leave the catch block, and only then raise, so that no exception reaches the server's C
+// frames and no longjmp leaves a catch block. A server error raised where nothing has a destructor
+// passes through them untouched.
+//
+//     FRESHCRM_FUNCTION(freshcrm_sha256_hex) {       // CREATE FUNCTION … 'freshcrm_sha256_hex'
+//         text* value = PG_GETARG_TEXT_PP(0);
+//         …
+//     }
+#pragma once
+
+#include "pg/error.hpp"
+
+namespace freshcrm::pg {
+
+// Runs a body that may throw; what it throws is raised at `level` outside the catch block.
+// Returns the body's result, or a default one when `level` is below ERROR.
+template <typename F>
+auto Enter(F body, int level = ERROR) -> std::invoke_result_t<F&> {
+    PendingError pending;
+    try {
+        return body();
+    } catch (...) {
+        pending = PendingError::FromCurrentException();
+    }
+    pending.Raise(level);
+    if constexpr (!std::is_void_v<std::invoke_result_t<F&>>) {
+        return {};
+    }
+}
+
+// A transaction callback, to be given to RegisterXactCallback():
+//     RegisterXactCallback(pg::XactEntry<MyBody>, nullptr);
+// Before commit or prepare an error aborts the transaction. After the decision it would end the
+// server (PANIC): it is reported as a warning, and a body must do nothing there that may raise.
+template <void (*Body)(XactEvent, void*)>
+void XactEntry(XactEvent event, void* arg) {
+    const bool may_fail = event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PARALLEL_PRE_COMMIT ||
+                          event == XACT_EVENT_PRE_PREPARE;
+    Enter([&] { Body(event, arg); }, may_fail ? ERROR : WARNING);
+}
+
+// A relation-cache callback, to be given to CacheRegisterRelcacheCallback(). Its body must only mark
+// what it keeps as out of date.
+template <void (*Body)(Oid)>
+void RelcacheEntry(Datum, Oid relid) {
+    Enter([&] { Body(relid); }, WARNING);
+}
+
+}  // namespace freshcrm::pg
+
+// Defines a function that SQL can call (a trigger function is one too) and starts its body.
+#define FRESHCRM_FUNCTION(name)                                           \
+    extern "C" {                                                          \
+    PG_FUNCTION_INFO_V1(name);                                            \
+    }                                                                     \
+    static Datum name##_body(FunctionCallInfo fcinfo);                    \
+    extern "C" Datum name(PG_FUNCTION_ARGS) {                             \
+        return freshcrm::pg::Enter([&] { return name##_body(fcinfo); });  \
+    }                                                                     \
+    static Datum name##_body([[maybe_unused]] FunctionCallInfo fcinfo)
