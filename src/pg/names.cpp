@@ -1,0 +1,51 @@
+#include "pg/names.hpp"
+
+extern "C" {
+#include "catalog/pg_operator.h"
+#include "utils/syscache.h"
+}
+
+namespace freshcrm::pg {
+
+const char* QualifiedRelation(Oid relid) {
+    const char* name = get_rel_name(relid);
+    if (name == nullptr) {
+        elog(ERROR, "cache lookup failed for relation %u", relid);
+    }
+    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
+}
+
+const char* QuotedColumn(Oid relid, AttrNumber attnum) {
+    return quote_identifier(get_attname(relid, attnum, false));
+}
+
+const char* QualifiedOperator(Oid opno) {
+    HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(opno));
+    if (!HeapTupleIsValid(tuple)) {
+        elog(ERROR, "cache lookup failed for operator %u", opno);
+    }
+    const auto* form = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple));
+    const char* text = psprintf("OPERATOR(%s.%s)",
+                                quote_identifier(get_namespace_name(form->oprnamespace)),
+                                NameStr(form->oprname));
+    ReleaseSysCache(tuple);
+    return text;
+}
+
+const char* QualifiedType(Oid type, int32 typmod) {
+    bits16 flags = FORMAT_TYPE_FORCE_QUALIFY;
+    if (typmod >= 0) {
+        flags |= FORMAT_TYPE_TYPEMOD_GIVEN;
+    }
+    return format_type_extended(type, typmod, flags);
+}
+
+const char* RelationForMessage(Oid relid) {
+    const char* name = get_rel_name(relid);
+    if (name == nullptr) {
+        return psprintf("%u", relid);
+    }
+    return psprintf("%s.%s", get_namespace_name(get_rel_namespace(relid)), name);
+}
+
+}  // namespace freshcrm::pg

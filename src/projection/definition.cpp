@@ -1,0 +1,119 @@
+#include "projection/definition.hpp"
+
+#include "pg/owner_scope.hpp"
+#include "pg/spi.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "utils/array.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+namespace freshcrm::projection {
+
+namespace {
+
+Oid DefinitionTable() {
+    return get_relname_relid("projection", get_namespace_oid("freshcrm", false));
+}
+
+// Runs a statement on freshcrm.projection, as its owner, on its latest state; `use` reads the result
+// while SPI is connected.
+template <typename Use>
+void OnDefinitions(const char* sql, int nargs, Oid* types, Datum* values, bool reads, Use use) {
+    const Oid table = DefinitionTable();
+    if (!OidIsValid(table)) {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("table freshcrm.projection does not exist"),
+                        errhint("Create the extension freshcrm in this database.")));
+    }
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+
+    const pg::OwnerScope scope = pg::BeginAsOwner(owner);
+    SPI_connect();
+    pg::PushFreshSnapshot();
+    const int result = SPI_execute_with_args(sql, nargs, types, values, nullptr, reads, 0);
+    if (result < 0) {
+        elog(ERROR, "could not use freshcrm.projection: %s", SPI_result_code_string(result));
+    }
+    use();
+    PopActiveSnapshot();
+    SPI_finish();
+    pg::EndAsOwner(scope);
+}
+
+const char* TextColumn(int column) {
+    return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
+}
+
+Datum Column(int column) {
+    bool isnull;
+    return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
+}
+
+Definition* Find(const char* condition, Oid type, Datum value) {
+    Definition* found = nullptr;
+    MemoryContext caller = CurrentMemoryContext;
+    const char* sql = psprintf(
+        "SELECT id, target, source, key[1], mode, on_error, options, target_adopted "
+        "FROM freshcrm.projection WHERE %s",
+        condition);
+    OnDefinitions(sql, 1, &type, &value, true, [&] {
+        if (SPI_processed == 0) {
+            return;
+        }
+        MemoryContext spi = MemoryContextSwitchTo(caller);
+        found = static_cast<Definition*>(palloc(sizeof(Definition)));
+        *found = {DatumGetInt32(Column(1)),
+                  DatumGetObjectId(Column(2)),
+                  DatumGetObjectId(Column(3)),
+                  TextColumn(4),
+                  TextColumn(5),
+                  TextColumn(6),
+                  PointerGetDatum(PG_DETOAST_DATUM_COPY(Column(7))),
+                  DatumGetBool(Column(8))};
+        MemoryContextSwitchTo(spi);
+    });
+    return found;
+}
+
+}  // namespace
+
+Definition* FindDefinition(int32 id) { return Find("id = $1", INT4OID, Int32GetDatum(id)); }
+
+Definition* FindDefinitionOf(Oid target) {
+    return Find("target = $1::pg_catalog.regclass", OIDOID, ObjectIdGetDatum(target));
+}
+
+int32 AddDefinition(const Definition& definition) {
+    NameData key;
+    namestrcpy(&key, definition.key);
+    Datum key_datum = NameGetDatum(&key);
+    Oid types[] = {OIDOID, OIDOID, NAMEARRAYOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID};
+    Datum values[] = {ObjectIdGetDatum(definition.target),
+                      ObjectIdGetDatum(definition.source),
+                      PointerGetDatum(construct_array(&key_datum, 1, NAMEOID, NAMEDATALEN, false,
+                                                      TYPALIGN_CHAR)),
+                      CStringGetTextDatum(definition.mode),
+                      CStringGetTextDatum(definition.on_error),
+                      definition.options,
+                      BoolGetDatum(definition.target_adopted)};
+    int32 id = 0;
+    OnDefinitions(
+        "INSERT INTO freshcrm.projection (target, source, key, mode, on_error, options, "
+        "target_adopted) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+        lengthof(types), types, values, false, [&] { id = DatumGetInt32(Column(1)); });
+    return id;
+}
+
+void RemoveDefinition(int32 id) {
+    Oid type = INT4OID;
+    Datum value = Int32GetDatum(id);
+    OnDefinitions("DELETE FROM freshcrm.projection WHERE id = $1", 1, &type, &value, false, [] {});
+}
+
+}  // namespace freshcrm::projection

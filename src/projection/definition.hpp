@@ -1,0 +1,30 @@
+// Rows of freshcrm.projection, the table that says which projections there are.
+//
+// It is read and written as its owner, whatever the rights of the session's user, and always in its
+// latest state: a trigger can fire in a transaction whose snapshot is older than the projection.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace freshcrm::projection {
+
+struct Definition {
+    int32 id;  // given by AddDefinition()
+    Oid target;
+    Oid source;
+    const char* key;  // the key column's name, in the view and in the target
+    const char* mode;
+    const char* on_error;
+    Datum options;  // jsonb
+    bool target_adopted;
+};
+
+// Both return null when there is none; the result is in the current memory context.
+Definition* FindDefinition(int32 id);
+Definition* FindDefinitionOf(Oid target);
+
+// Returns the id of the new row.
+int32 AddDefinition(const Definition& definition);
+void RemoveDefinition(int32 id);
+
+}  // namespace freshcrm::projection
