@@ -52,8 +52,10 @@ void RelcacheEntry(Datum, Oid relid) {
 }  // namespace freshcrm::pg
 
 // Defines a function that SQL can call (a trigger function is one too) and starts its body.
+// PostgreSQL 15's PG_FUNCTION_INFO_V1 exports the info record only, not the function.
 #define FRESHCRM_FUNCTION(name)                                           \
     extern "C" {                                                          \
+    PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);                             \
     PG_FUNCTION_INFO_V1(name);                                            \
     }                                                                     \
     static Datum name##_body(FunctionCallInfo fcinfo);                    \

@@ -1,0 +1,207 @@
+#include "etag/value_digest.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+extern "C" {
+#include "catalog/objectaddress.h"
+#include "mb/pg_wchar.h"
+#include "port/pg_bswap.h"
+#include "utils/array.h"
+#include "utils/multirangetypes.h"
+#include "utils/rangetypes.h"
+}
+
+namespace freshcrm::etag {
+
+namespace {
+
+std::span<const std::byte> Bytes(const void* data, std::size_t size) {
+    return {static_cast<const std::byte*>(data), size};
+}
+
+void DigestBytes(core::RowDigest* digest, const TypePlan* plan, const void* data,
+                 std::size_t size) {
+    digest->Add(plan->tag, Bytes(data, size));
+}
+
+void DigestInteger(core::RowDigest* digest, const TypePlan* plan, Datum value) {
+    int64 number;
+    switch (plan->length) {
+        case 1:
+            number = DatumGetChar(value);
+            break;
+        case 2:
+            number = DatumGetInt16(value);
+            break;
+        case 4:
+            number = DatumGetInt32(value);
+            break;
+        default:
+            number = DatumGetInt64(value);
+            break;
+    }
+    const uint64 big_endian = pg_hton64(static_cast<uint64>(number));
+    DigestBytes(digest, plan,
+                reinterpret_cast<const char*>(&big_endian) + sizeof(big_endian) - plan->length,
+                plan->length);
+}
+
+void DigestFloat4(core::RowDigest* digest, const TypePlan* plan, float4 value) {
+    value = std::isnan(value) ? std::numeric_limits<float4>::quiet_NaN() : value;
+    uint32 bits;
+    std::memcpy(&bits, &value, sizeof(bits));
+    bits = pg_hton32(bits);
+    DigestBytes(digest, plan, &bits, sizeof(bits));
+}
+
+void DigestFloat8(core::RowDigest* digest, const TypePlan* plan, float8 value) {
+    value = std::isnan(value) ? std::numeric_limits<float8>::quiet_NaN() : value;
+    uint64 bits;
+    std::memcpy(&bits, &value, sizeof(bits));
+    bits = pg_hton64(bits);
+    DigestBytes(digest, plan, &bits, sizeof(bits));
+}
+
+void DigestText(core::RowDigest* digest, const TypePlan* plan, const char* data, int size) {
+    char* converted = size == 0 ? nullptr : pg_server_to_any(data, size, CanonicalEncoding());
+    if (converted == nullptr || converted == data) {
+        DigestBytes(digest, plan, data, size);
+        return;
+    }
+    DigestBytes(digest, plan, converted, std::strlen(converted));
+    pfree(converted);
+}
+
+// The object's qualified name; "-" for no object and the number for one that no longer exists, as
+// neither is a name that getObjectIdentity() writes without quotes.
+void DigestObject(core::RowDigest* digest, const TypePlan* plan, Oid object) {
+    const ObjectAddress address = {plan->object_class, object, 0};
+    const char* name = OidIsValid(object) ? getObjectIdentity(&address, true) : "-";
+    if (name == nullptr) {
+        name = psprintf("%u", object);
+    }
+    DigestText(digest, plan, name, static_cast<int>(std::strlen(name)));
+}
+
+void DigestArray(core::RowDigest* digest, TypePlan* plan, ArrayType* array) {
+    // The element type in the array's header does not count: a cast between binary-coercible types
+    // leaves the old one there, until the value is dumped and restored.
+    uint32 shape[1 + 2 * MAXDIM];
+    const int dimensions = ARR_NDIM(array);
+    shape[0] = pg_hton32(dimensions);
+    for (int i = 0; i < dimensions; i++) {
+        shape[1 + 2 * i] = pg_hton32(ARR_DIMS(array)[i]);
+        shape[2 + 2 * i] = pg_hton32(ARR_LBOUND(array)[i]);
+    }
+    Datum* elements;
+    bool* nulls;
+    int count;
+    deconstruct_array(array, ARR_ELEMTYPE(array), plan->part->length, plan->part->by_value,
+                      plan->part->align, &elements, &nulls, &count);
+    digest->AddComposed(plan->tag, Bytes(shape, (1 + 2 * dimensions) * sizeof(uint32)), count);
+    for (int i = 0; i < count; i++) {
+        CHECK_FOR_INTERRUPTS();
+        DigestValue(digest, plan->part, elements[i], nulls[i]);
+    }
+}
+
+void DigestRecord(core::RowDigest* digest, TypePlan* plan, HeapTupleHeader record) {
+    const RecordValues row = OpenRecord(plan->record, record);
+    digest->AddComposed(plan->tag, {}, row.plan->live);
+    DigestColumns(digest, row.plan, row.values, row.nulls);
+}
+
+void DigestRange(core::RowDigest* digest, TypePlan* plan, const RangeType* range) {
+    RangeBound lower;
+    RangeBound upper;
+    bool empty;
+    range_deserialize(plan->range_cache, range, &lower, &upper, &empty);
+    const bool has_lower = !empty && !lower.infinite;
+    const bool has_upper = !empty && !upper.infinite;
+    const uint8 flags = range_get_flags(range) &
+                        (RANGE_EMPTY | RANGE_LB_INC | RANGE_UB_INC | RANGE_LB_INF | RANGE_UB_INF);
+    digest->AddComposed(plan->tag, Bytes(&flags, 1), has_lower + has_upper);
+    if (has_lower) {
+        DigestValue(digest, plan->part, lower.val, false);
+    }
+    if (has_upper) {
+        DigestValue(digest, plan->part, upper.val, false);
+    }
+}
+
+void DigestMultirange(core::RowDigest* digest, TypePlan* plan, const MultirangeType* multirange) {
+    int32 count;
+    RangeType** ranges;
+    multirange_deserialize(plan->range_cache, multirange, &count, &ranges);
+    digest->AddComposed(plan->tag, {}, count);
+    for (int32 i = 0; i < count; i++) {
+        DigestRange(digest, plan->part, ranges[i]);
+    }
+}
+
+void DigestSent(core::RowDigest* digest, TypePlan* plan, Datum value) {
+    bytea* sent = SendFunctionCall(&plan->send, value);
+    DigestBytes(digest, plan, VARDATA(sent), VARSIZE(sent) - VARHDRSZ);
+    pfree(sent);
+}
+
+}  // namespace
+
+int CanonicalEncoding() {
+    return GetDatabaseEncoding() == PG_SQL_ASCII ? PG_SQL_ASCII : PG_UTF8;
+}
+
+void DigestValue(core::RowDigest* digest, TypePlan* plan, Datum value, bool null) {
+    if (null) {
+        digest->AddNull(plan->tag);
+        return;
+    }
+    check_stack_depth();
+    switch (plan->kind) {
+        case Kind::kInteger:
+            return DigestInteger(digest, plan, value);
+        case Kind::kFloat4:
+            return DigestFloat4(digest, plan, DatumGetFloat4(value));
+        case Kind::kFloat8:
+            return DigestFloat8(digest, plan, DatumGetFloat8(value));
+        case Kind::kUuid:
+            return DigestBytes(digest, plan, DatumGetPointer(value), plan->length);
+        case Kind::kBytes: {
+            const bytea* bytes = DatumGetByteaPP(value);
+            return DigestBytes(digest, plan, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+        }
+        case Kind::kText: {
+            const text* string = DatumGetTextPP(value);
+            return DigestText(digest, plan, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
+        }
+        case Kind::kUnknown: {
+            const char* string = DatumGetCString(value);
+            return DigestText(digest, plan, string, static_cast<int>(std::strlen(string)));
+        }
+        case Kind::kObject:
+            return DigestObject(digest, plan, DatumGetObjectId(value));
+        case Kind::kArray:
+            return DigestArray(digest, plan, DatumGetArrayTypeP(value));
+        case Kind::kRecord:
+            return DigestRecord(digest, plan, DatumGetHeapTupleHeader(value));
+        case Kind::kRange:
+            return DigestRange(digest, plan, DatumGetRangeTypeP(value));
+        case Kind::kMultirange:
+            return DigestMultirange(digest, plan, DatumGetMultirangeTypeP(value));
+        case Kind::kSend:
+            return DigestSent(digest, plan, value);
+    }
+}
+
+void DigestColumns(core::RowDigest* digest, const RowPlan* plan, const Datum* values,
+                   const bool* nulls) {
+    for (int i = 0; i < plan->attributes; i++) {
+        if (plan->columns[i] != nullptr) {
+            DigestValue(digest, plan->columns[i], values[i], nulls[i]);
+        }
+    }
+}
+
+}  // namespace freshcrm::etag
