@@ -1,6 +1,13 @@
 // Module magic and _PG_init: one Init call a module, nothing else.
 #include "pg/entry.hpp"
+#include "projection/projection.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+void _PG_init(void) {
+    freshcrm::pg::Enter([] { freshcrm::projection::InitProjectionCache(); });
+}
 }

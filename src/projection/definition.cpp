@@ -15,8 +15,10 @@ namespace freshcrm::projection {
 
 namespace {
 
+// Invalid when it does not exist.
 Oid DefinitionTable() {
-    return get_relname_relid("projection", get_namespace_oid("freshcrm", false));
+    const Oid schema = get_namespace_oid("freshcrm", true);
+    return OidIsValid(schema) ? get_relname_relid("projection", schema) : InvalidOid;
 }
 
 // Runs a statement on freshcrm.projection, as its owner, on its latest state; `use` reads the result
@@ -50,9 +52,9 @@ const char* TextColumn(int column) {
     return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
 }
 
-Datum Column(int column) {
+Datum Column(int column, uint64 row = 0) {
     bool isnull;
-    return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
+    return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
 }
 
 Definition* Find(const char* condition, Oid type, Datum value) {
@@ -89,6 +91,25 @@ Definition* FindDefinitionOf(Oid target) {
     return Find("target = $1::pg_catalog.regclass", OIDOID, ObjectIdGetDatum(target));
 }
 
+List* DanglingDefinitions() {
+    if (!OidIsValid(DefinitionTable())) {
+        return NIL;
+    }
+    List* ids = NIL;
+    MemoryContext caller = CurrentMemoryContext;
+    OnDefinitions(
+        "SELECT id FROM freshcrm.projection AS p WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class "
+        "WHERE oid = p.target) OR NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = p.source)",
+        0, nullptr, nullptr, true, [&] {
+            MemoryContext spi = MemoryContextSwitchTo(caller);
+            for (uint64 i = 0; i < SPI_processed; ++i) {
+                ids = lappend_int(ids, DatumGetInt32(Column(1, i)));
+            }
+            MemoryContextSwitchTo(spi);
+        });
+    return ids;
+}
+
 int32 AddDefinition(const Definition& definition) {
     NameData key;
     namestrcpy(&key, definition.key);
@@ -113,7 +134,15 @@ int32 AddDefinition(const Definition& definition) {
 void RemoveDefinition(int32 id) {
     Oid type = INT4OID;
     Datum value = Int32GetDatum(id);
-    OnDefinitions("DELETE FROM freshcrm.projection WHERE id = $1", 1, &type, &value, false, [] {});
+    OnDefinitions("DELETE FROM freshcrm.projection WHERE id = $1", 1, &type, &value, false, [&] {
+        // Above READ COMMITTED the row may be newer than the transaction's snapshot.
+        if (SPI_processed != 1) {
+            ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                            errmsg("could not remove projection %d", id),
+                            errdetail("It was created or removed by a concurrent transaction."),
+                            errhint("Retry the transaction.")));
+        }
+    });
 }
 
 }  // namespace freshcrm::projection

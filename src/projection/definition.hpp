@@ -23,6 +23,10 @@ struct Definition {
 Definition* FindDefinition(int32 id);
 Definition* FindDefinitionOf(Oid target);
 
+// The ids of the definitions whose view or target is gone, as a list of integers; none when the table of
+// definitions itself is gone.
+List* DanglingDefinitions();
+
 // Returns the id of the new row.
 int32 AddDefinition(const Definition& definition);
 void RemoveDefinition(int32 id);

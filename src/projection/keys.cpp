@@ -3,6 +3,7 @@
 extern "C" {
 #include "utils/array.h"
 #include "utils/datum.h"
+#include "utils/typcache.h"
 }
 
 namespace freshcrm::projection {
@@ -18,12 +19,13 @@ int CompareValues(const void* a, const void* b, void* arg) {
 
 }  // namespace
 
-KeySet MakeKeySet(MemoryContext context, Oid type, FmgrInfo* compare, Oid collation) {
+KeySet MakeKeySet(MemoryContext context, Oid type, Oid collation) {
     KeySet set{};
     set.context = context;
     set.type = type;
     get_typlenbyvalalign(type, &set.length, &set.by_value, &set.align);
-    set.compare = compare;
+    FmgrInfo* compare = &lookup_type_cache(type, TYPECACHE_CMP_PROC_FINFO)->cmp_proc_finfo;
+    set.compare = OidIsValid(compare->fn_oid) ? compare : nullptr;
     set.collation = collation;
     return set;
 }
@@ -47,7 +49,7 @@ void Add(KeySet* set, Datum value) {
 }
 
 void SortUnique(KeySet* set) {
-    if (set->count < 2) {
+    if (set->count < 2 || set->compare == nullptr) {
         return;
     }
     qsort_arg(set->values, static_cast<size_t>(set->count), sizeof(Datum), CompareValues, set);

@@ -13,15 +13,14 @@ struct KeySet {
     int16 length;
     bool by_value;
     char align;
-    FmgrInfo* compare;
+    FmgrInfo* compare;  // null for a type that cannot be sorted: what occurs twice then stays
     Oid collation;
     int count;
     int capacity;
     Datum* values;
 };
 
-// `compare` is a btree comparison function of the type.
-KeySet MakeKeySet(MemoryContext context, Oid type, FmgrInfo* compare, Oid collation);
+KeySet MakeKeySet(MemoryContext context, Oid type, Oid collation);
 
 void Add(KeySet* set, Datum value);
 

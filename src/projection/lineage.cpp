@@ -107,7 +107,7 @@ const char* MappingQuery(const WalkedView& view, const FlatPath& path, bool many
 }
 
 bool SamePath(const Path& a, const Path& b) {
-    return a.start == b.start && a.direct() == b.direct() &&
+    return a.start == b.start && a.is_key == b.is_key && a.direct() == b.direct() &&
            (a.direct() || strcmp(a.query_many, b.query_many) == 0);
 }
 
@@ -122,7 +122,9 @@ Path MakePath(const WalkedView& view, int occurrence, FlatPath* flat) {
                            "changed row does not tell which keys it affects."),
                  errhint("Link it to the other tables of the view by equality of columns.")));
     }
-    Path path{static_cast<AttrNumber>(flat->start.column), InvalidOid, nullptr, nullptr};
+    Path path{};
+    path.start = static_cast<AttrNumber>(flat->start.column);
+    path.is_key = flat->start == ToCore(view.key);
     if (flat->join_count > 0) {
         // The operator stands between the value of `start`, whose type it takes on the other side of
         // an equality that is not interchangeable, and the column entered.

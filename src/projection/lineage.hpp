@@ -18,9 +18,12 @@ namespace freshcrm::projection {
 // such values (query_many), and rows may be changed rows of either image, old or new.
 struct Path {
     AttrNumber start;
+    bool is_key;            // `start` is the key column itself, whose NULL is an error
     Oid parameter_type;     // of the values of `start`, as the operator takes them
     const char* query_one;  // null when direct
     const char* query_many;
+    SPIPlanPtr plan_one;    // prepared when first needed
+    SPIPlanPtr plan_many;
 
     bool direct() const { return query_one == nullptr; }
 };

@@ -21,6 +21,7 @@ namespace {
 struct CacheEntry {
     int32 id;  // hash key
     Projection* projection;
+    uint64 runs;
 };
 
 HTAB* cache = nullptr;
@@ -151,6 +152,7 @@ Projection* OpenProjection(int32 id) {
     auto* entry = static_cast<CacheEntry*>(hash_search(cache, &id, HASH_ENTER, &found));
     if (!found) {
         entry->projection = nullptr;
+        entry->runs = 0;
     }
     if (entry->projection != nullptr && entry->projection->valid) {
         // Waiting for a lock reads the invalidations that came before it was granted.
@@ -170,6 +172,7 @@ Projection* OpenProjection(int32 id) {
         MemoryContextSetParent(entry->projection->context, TopTransactionContext);
     }
     MemoryContextSetParent(fresh->context, CacheMemoryContext);
+    fresh->runs = &entry->runs;
     entry->projection = fresh;
     return fresh;
 }

@@ -48,6 +48,9 @@ struct Projection {
     Statements statements;
     MemoryContext context;  // owns all of the above
     bool valid;             // no relation involved has changed since it was made
+
+    // Counts the recomputes of this projection in this backend; outlives the struct.
+    uint64* runs;
 };
 
 // Finds the projection and takes the locks that keep it as it is until the end of the transaction:

@@ -1,0 +1,214 @@
+#include "projection/build.hpp"
+
+#include "pg/names.hpp"
+#include "pg/spi.hpp"
+#include "projection/definition.hpp"
+#include "projection/maintain.hpp"
+#include "projection/options.hpp"
+#include "projection/recompute.hpp"
+#include "projection/target.hpp"
+#include "projection/triggers.hpp"
+
+extern "C" {
+#include "catalog/pg_class.h"
+#include "commands/defrem.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+}
+
+#include <algorithm>
+
+namespace freshcrm::projection {
+
+namespace {
+
+[[noreturn]] void RaiseMode(const char* what, const char* value, bool later,
+                            const char* supported) {
+    ereport(ERROR,
+            (errcode(later ? ERRCODE_FEATURE_NOT_SUPPORTED : ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("%s \"%s\" %s", what, value,
+                    later ? "is not available in this version" : "does not exist"),
+             errhint("Use \"%s\".", supported)));
+    pg_unreachable();
+}
+
+void CheckModes(const Request& request) {
+    if (strcmp(request.mode, "immediate") != 0) {
+        RaiseMode("maintenance mode", request.mode,
+                  strcmp(request.mode, "commit") == 0 || strcmp(request.mode, "async") == 0,
+                  "immediate");
+    }
+    if (strcmp(request.on_error, "abort") != 0) {
+        RaiseMode("error policy", request.on_error, strcmp(request.on_error, "stale") == 0, "abort");
+    }
+}
+
+void CheckSourcePrivileges(const Lineage* lineage) {
+    for (int i = 0; i < lineage->source_count; ++i) {
+        const Oid relid = lineage->sources[i].relid;
+        constexpr AclMode kNeeded = ACL_SELECT | ACL_TRIGGER;
+        if (pg_class_aclmask(relid, GetUserId(), kNeeded, ACLMASK_ALL) != kNeeded) {
+            ereport(ERROR,
+                    (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                     errmsg("permission denied for table %s", pg::RelationForMessage(relid)),
+                     errdetail("A projection reads the base tables of its view and puts triggers on "
+                               "them."),
+                     errhint("Grant SELECT and TRIGGER on the table to %s.",
+                             quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+        }
+    }
+}
+
+// What the server itself says the view depends on must have been found by lineage. Within SPI.
+void CheckDependencies(Oid source, const Lineage* lineage) {
+    Oid type = OIDOID;
+    Datum value = ObjectIdGetDatum(source);
+    const int result = SPI_execute_with_args(
+        "WITH RECURSIVE used AS (SELECT $1 AS relid UNION SELECT d.refobjid FROM used AS u "
+        "JOIN pg_catalog.pg_class AS c ON c.oid = u.relid AND c.relkind = 'v' "
+        "JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = u.relid "
+        "JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_rewrite'::regclass "
+        "AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass) "
+        "SELECT c.oid FROM used AS u JOIN pg_catalog.pg_class AS c ON c.oid = u.relid "
+        "WHERE c.relkind <> 'v'",
+        1, &type, &value, nullptr, true, 0);
+    if (result != SPI_OK_SELECT) {
+        elog(ERROR, "could not read pg_depend: %s", SPI_result_code_string(result));
+    }
+    for (uint64 i = 0; i < SPI_processed; ++i) {
+        bool isnull;
+        const Oid relid = DatumGetObjectId(
+            SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+        const Source* end = lineage->sources + lineage->source_count;
+        if (std::none_of(static_cast<const Source*>(lineage->sources), end,
+                         [&](const Source& found) { return found.relid == relid; })) {
+            ereport(ERROR,
+                    (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                     errmsg("cannot trace table %s", pg::RelationForMessage(relid)),
+                     errdetail("The view depends on it, but its query does not read it as a table.")));
+        }
+    }
+}
+
+// Waits for the transactions that have written the base tables and keeps new ones out, in the order of
+// the tables' OIDs. CREATE TRIGGER takes the same lock.
+void LockSources(const Lineage* lineage) {
+    auto* relids =
+        static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(lineage->source_count)));
+    for (int i = 0; i < lineage->source_count; ++i) {
+        relids[i] = lineage->sources[i].relid;
+    }
+    std::sort(relids, relids + lineage->source_count);
+    for (int i = 0; i < lineage->source_count; ++i) {
+        LockRelationOid(relids[i], ShareRowExclusiveLock);
+    }
+}
+
+struct Target {
+    Oid relid;
+    bool adopted;
+};
+
+Target MakeTarget(const Request& request) {
+    const TargetShape shape{request.source, request.key, get_rel_namespace(request.source),
+                            request.target != nullptr
+                                ? request.target
+                                : makeObjectName(get_rel_name(request.source), nullptr, "hot"),
+                            FillfactorOption(request.options)};
+    const Oid existing = get_relname_relid(shape.name, shape.schema);
+    if (!OidIsValid(existing)) {
+        return {CreateTarget(shape), false};
+    }
+    if (FindDefinitionOf(existing) != nullptr) {
+        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
+                        errmsg("table %s is a projection already", pg::RelationForMessage(existing)),
+                        errhint("Drop it with freshcrm.drop_projection(), or name another target.")));
+    }
+    LockRelationOid(existing, ShareRowExclusiveLock);
+    CheckAdoptable(shape, existing);
+    return {existing, true};
+}
+
+void CheckNotItsOwnSource(const Lineage* lineage, Oid target) {
+    for (int i = 0; i < lineage->source_count; ++i) {
+        if (lineage->sources[i].relid == target) {
+            ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+                            errmsg("table %s cannot be the target of a view that reads it",
+                                   pg::RelationForMessage(target)),
+                            errhint("Name another target.")));
+        }
+    }
+}
+
+void CheckSource(const Request& request) {
+    if (!pg_class_ownercheck(request.source, GetUserId())) {
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("must be owner of view %s", pg::RelationForMessage(request.source)),
+                        errdetail("The projection shows in a table what the view shows."),
+                        errhint("Ask its owner to create the projection.")));
+    }
+}
+
+}  // namespace
+
+Oid CreateProjection(const Request& request) {
+    CheckModes(request);
+    LockRelationOid(request.source, AccessShareLock);
+    const Lineage* lineage = TraceLineage(request.source, request.key);
+    CheckSource(request);
+    CheckSourcePrivileges(lineage);
+
+    const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
+    SPI_connect();
+    CheckOptions(request.options, lineage);
+    CheckDependencies(request.source, lineage);
+    LockSources(lineage);
+    const Target target = MakeTarget(request);
+    CheckNotItsOwnSource(lineage, target.relid);
+    const int32 id = AddDefinition({0, target.relid, request.source, request.key, request.mode,
+                                    request.on_error, request.options, target.adopted});
+    Projection* projection = OpenProjection(id);
+    CreateTriggers(projection, request.options);
+    SPI_finish();
+    pg::EndAsOwner(scope);
+
+    Maintain(projection, [&] { (void)RecomputeAll(projection); });
+    return target.relid;
+}
+
+void DropProjection(Oid target, bool keep_table) {
+    const Definition* definition = FindDefinitionOf(target);
+    if (definition == nullptr) {
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT),
+                 errmsg("table %s is not a projection", pg::RelationForMessage(target)),
+                 errhint("The view freshcrm.projections lists them.")));
+    }
+    if (!pg_class_ownercheck(target, GetUserId())) {
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));
+    }
+    RemoveDefinition(definition->id);
+    DropTriggers(definition->id);
+    if (definition->target_adopted || keep_table) {
+        return;
+    }
+    const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
+    SPI_connect();
+    const char* sql = psprintf("DROP TABLE %s", pg::QualifiedRelation(target));
+    if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY) {
+        elog(ERROR, "could not run %s", sql);
+    }
+    SPI_finish();
+    pg::EndAsOwner(scope);
+}
+
+void ForgetDropped() {
+    ListCell* cell;
+    foreach (cell, DanglingDefinitions()) {
+        const int32 id = lfirst_int(cell);
+        RemoveDefinition(id);
+        DropTriggers(id);
+    }
+}
+
+}  // namespace freshcrm::projection

@@ -1,0 +1,51 @@
+// Recompute: makes the target equal the view for given keys, writing only what differs.
+//
+// All functions are to be called within Maintain(). They raise 21000 when the view returns a key twice,
+// 40001 when a transaction above READ COMMITTED would overwrite a row version that it cannot see, and
+// whatever the view's expressions raise.
+#pragma once
+
+#include "projection/keys.hpp"
+#include "projection/projection.hpp"
+
+namespace freshcrm::projection {
+
+struct Counts {
+    int64 inserted;
+    int64 updated;
+    int64 deleted;
+    int64 unchanged;
+};
+
+enum class Write {
+    kIfDifferent,  // by tag
+    kAlways,       // also over a row whose tag is right, for a repair of its columns
+};
+
+// The keys of a set that is sorted and unique: locked, then read with a fresh snapshot, compared with the
+// target, and written.
+Counts RecomputeKeys(Projection* projection, const KeySet* keys, Write write = Write::kIfDifferent);
+
+// All keys of the view and the target. Raises 23502 too, for a NULL key.
+Counts RecomputeAll(Projection* projection);
+
+// Raises 23502 when the view returns a row whose key is NULL.
+void CheckNoNullKey(Projection* projection);
+
+[[noreturn]] void RaiseNullKey(const Projection* projection);
+
+// Sees that the view's keys differ. Diffs come in the order of the view's keys, so that a key that comes
+// twice comes twice in a row.
+struct KeyChecker {
+    Projection* projection;
+    bool has_previous;
+    Datum previous;
+    MemoryContext context;
+};
+
+KeyChecker MakeKeyChecker(Projection* projection);
+
+// Raises 21000 when the key is that of the previous call.
+void CheckUnique(KeyChecker* checker, Datum key);
+
+}  // namespace freshcrm::projection

@@ -1,0 +1,160 @@
+#include "projection/target.hpp"
+
+#include "pg/names.hpp"
+#include "projection/projection.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "utils/acl.h"
+#include "utils/syscache.h"
+}
+
+namespace freshcrm::projection {
+
+namespace {
+
+// COLLATE clause of a column, or nothing where it is that of the type.
+const char* CollateClause(const FormData_pg_attribute* column) {
+    if (!OidIsValid(column->attcollation) ||
+        column->attcollation == get_typcollation(column->atttypid)) {
+        return "";
+    }
+    HeapTuple tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(column->attcollation));
+    if (!HeapTupleIsValid(tuple)) {
+        elog(ERROR, "cache lookup failed for collation %u", column->attcollation);
+    }
+    const auto* form = reinterpret_cast<Form_pg_collation>(GETSTRUCT(tuple));
+    const char* clause =
+        psprintf(" COLLATE %s", quote_qualified_identifier(get_namespace_name(form->collnamespace),
+                                                           NameStr(form->collname)));
+    ReleaseSysCache(tuple);
+    return clause;
+}
+
+void CheckNotBookkeeping(const FormData_pg_attribute* column) {
+    if (strcmp(NameStr(column->attname), kUpdatedAt) == 0 ||
+        strcmp(NameStr(column->attname), kVersionEtag) == 0) {
+        ereport(ERROR,
+                (errcode(ERRCODE_DUPLICATE_COLUMN),
+                 errmsg("the view has a column \"%s\"", NameStr(column->attname)),
+                 errdetail("A projection adds columns %s and %s of its own.", kUpdatedAt, kVersionEtag),
+                 errhint("Give the column another name in the view.")));
+    }
+}
+
+[[noreturn]] void RaiseMisfit(Oid target, const char* detail) {
+    ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE),
+                    errmsg("table %s exists and does not fit the view",
+                           pg::RelationForMessage(target)),
+                    errdetail("%s", detail),
+                    errhint("Drop it, change it to fit, or name another target.")));
+    pg_unreachable();
+}
+
+// Checks that `target` has a column of this name and type, typmod and collation included.
+void CheckColumn(Oid target, const char* name, Oid type, int32 typmod, Oid collation) {
+    const AttrNumber attnum = get_attnum(target, name);
+    if (attnum == InvalidAttrNumber) {
+        RaiseMisfit(target, psprintf("It has no column \"%s\".", name));
+    }
+    Oid found_type;
+    int32 found_typmod;
+    Oid found_collation;
+    get_atttypetypmodcoll(target, attnum, &found_type, &found_typmod, &found_collation);
+    if (found_type != type || found_typmod != typmod || found_collation != collation) {
+        RaiseMisfit(target,
+                    psprintf("Its column \"%s\" has type %s, that of the view has type %s%s.", name,
+                             format_type_with_typemod(found_type, found_typmod),
+                             format_type_with_typemod(type, typmod),
+                             found_collation != collation ? " or another collation" : ""));
+    }
+}
+
+bool HasUniqueIndex(Relation table, AttrNumber key) {
+    bool found = false;
+    ListCell* cell;
+    foreach (cell, RelationGetIndexList(table)) {
+        HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+        if (!HeapTupleIsValid(tuple)) {
+            continue;
+        }
+        const auto* index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
+        found = found || (index->indisunique && index->indimmediate && index->indisvalid &&
+                          index->indnkeyatts == 1 && index->indkey.values[0] == key &&
+                          heap_attisnull(tuple, Anum_pg_index_indpred, nullptr));
+        ReleaseSysCache(tuple);
+    }
+    return found;
+}
+
+}  // namespace
+
+Oid CreateTarget(const TargetShape& shape) {
+    Relation view = table_open(shape.source, AccessShareLock);
+    TupleDesc columns = RelationGetDescr(view);
+    StringInfoData sql;
+    initStringInfo(&sql);
+    appendStringInfo(&sql, "CREATE TABLE %s (",
+                     quote_qualified_identifier(get_namespace_name(shape.schema), shape.name));
+    for (int i = 0; i < columns->natts; ++i) {
+        const auto* column = TupleDescAttr(columns, i);
+        CheckNotBookkeeping(column);
+        appendStringInfo(&sql, "%s %s%s, ", quote_identifier(NameStr(column->attname)),
+                         pg::QualifiedType(column->atttypid, column->atttypmod),
+                         CollateClause(column));
+    }
+    appendStringInfo(&sql,
+                     "%s timestamptz NOT NULL DEFAULT now(), %s text NOT NULL, PRIMARY KEY (%s)) "
+                     "WITH (fillfactor = %d)",
+                     kUpdatedAt, kVersionEtag, quote_identifier(shape.key), shape.fillfactor);
+    table_close(view, NoLock);
+    if (SPI_execute(sql.data, false, 0) != SPI_OK_UTILITY) {
+        elog(ERROR, "could not create table: %s", sql.data);
+    }
+    return get_relname_relid(shape.name, shape.schema);
+}
+
+void CheckAdoptable(const TargetShape& shape, Oid target) {
+    if (get_rel_relkind(target) != RELKIND_RELATION || get_rel_relispartition(target) ||
+        has_subclass(target) || has_superclass(target)) {
+        RaiseMisfit(target, "It is not an ordinary table by itself.");
+    }
+    if (!pg_class_ownercheck(target, GetUserId())) {
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));
+    }
+    Relation view = table_open(shape.source, AccessShareLock);
+    Relation table = table_open(target, AccessShareLock);
+    TupleDesc columns = RelationGetDescr(view);
+    for (int i = 0; i < columns->natts; ++i) {
+        const auto* column = TupleDescAttr(columns, i);
+        CheckNotBookkeeping(column);
+        CheckColumn(target, NameStr(column->attname), column->atttypid, column->atttypmod,
+                    column->attcollation);
+    }
+    CheckColumn(target, kUpdatedAt, TIMESTAMPTZOID, -1, InvalidOid);
+    CheckColumn(target, kVersionEtag, TEXTOID, -1, DEFAULT_COLLATION_OID);
+    for (int i = 0; i < RelationGetDescr(table)->natts; ++i) {
+        const auto* column = TupleDescAttr(RelationGetDescr(table), i);
+        const char* name = NameStr(column->attname);
+        if (!column->attisdropped && get_attnum(shape.source, name) == InvalidAttrNumber &&
+            strcmp(name, kUpdatedAt) != 0 && strcmp(name, kVersionEtag) != 0) {
+            RaiseMisfit(target, psprintf("It has a column \"%s\", which the view has not.", name));
+        }
+    }
+    if (!HasUniqueIndex(table, get_attnum(target, shape.key))) {
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("table %s has no unique index on \"%s\"", pg::RelationForMessage(target),
+                        shape.key),
+                 errdetail("A projection finds its rows by the key."),
+                 errhint("Make the column its primary key.")));
+    }
+    table_close(table, NoLock);
+    table_close(view, NoLock);
+}
+
+}  // namespace freshcrm::projection

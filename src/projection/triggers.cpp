@@ -1,0 +1,93 @@
+#include "projection/triggers.hpp"
+
+#include "pg/names.hpp"
+#include "projection/options.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_trigger.h"
+#include "parser/parse_func.h"
+#include "utils/fmgroids.h"
+}
+
+namespace freshcrm::projection {
+
+namespace {
+
+struct Event {
+    const char* command;
+    const char* suffix;
+    const char* transition_tables;
+};
+
+constexpr Event kEvents[] = {
+    {"INSERT", "_insert", "REFERENCING NEW TABLE AS new_rows "},
+    {"UPDATE", "", "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows "},
+    {"DELETE", "_delete", "REFERENCING OLD TABLE AS old_rows "},
+    {"TRUNCATE", "_truncate", ""},
+};
+
+Oid CaptureFunction() {
+    return LookupFuncName(
+        list_make2(makeString(pstrdup("freshcrm")), makeString(pstrdup("capture"))), 0, nullptr,
+        false);
+}
+
+// The arguments of a trigger are stored one after the other, each ended by a zero byte.
+bool CapturesFor(HeapTuple tuple, TupleDesc desc, const char* id) {
+    const auto* form = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
+    bool isnull;
+    const Datum args = heap_getattr(tuple, Anum_pg_trigger_tgargs, desc, &isnull);
+    return form->tgnargs == 1 && !isnull &&
+           strcmp(VARDATA_ANY(DatumGetByteaPP(args)), id) == 0;
+}
+
+}  // namespace
+
+void CreateTriggers(const Projection* projection, Datum options) {
+    for (int i = 0; i < projection->lineage->source_count; ++i) {
+        const Oid relid = projection->lineage->sources[i].relid;
+        const char* name = TriggerNameOption(options, relid);
+        if (name == nullptr) {
+            name = psprintf("freshcrm_%d", projection->id);
+        }
+        for (const Event& event : kEvents) {
+            const char* sql = psprintf(
+                "CREATE TRIGGER %s AFTER %s ON %s %sFOR EACH STATEMENT "
+                "EXECUTE FUNCTION freshcrm.capture('%d')",
+                quote_identifier(psprintf("%s%s", name, event.suffix)), event.command,
+                pg::QualifiedRelation(relid), event.transition_tables, projection->id);
+            if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY) {
+                elog(ERROR, "could not run %s", sql);
+            }
+        }
+    }
+}
+
+void DropTriggers(int32 id) {
+    const Oid function = CaptureFunction();
+    const char* id_text = psprintf("%d", id);
+    ObjectAddresses* found = new_object_addresses();
+
+    Relation triggers = table_open(TriggerRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_trigger_tgfoid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(function));
+    SysScanDesc scan = systable_beginscan(triggers, InvalidOid, false, nullptr, 1, &key);
+    for (HeapTuple tuple; HeapTupleIsValid(tuple = systable_getnext(scan));) {
+        if (CapturesFor(tuple, RelationGetDescr(triggers), id_text)) {
+            const ObjectAddress trigger = {
+                TriggerRelationId, reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple))->oid, 0};
+            add_exact_object_address(&trigger, found);
+        }
+    }
+    systable_endscan(scan);
+    table_close(triggers, AccessShareLock);
+
+    performMultipleDeletions(found, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+}
+
+}  // namespace freshcrm::projection

@@ -1,0 +1,16 @@
+// The triggers that capture changes of base tables: made and dropped here, run in capture.hpp.
+#pragma once
+
+#include "projection/projection.hpp"
+
+namespace freshcrm::projection {
+
+// Makes four statement-level AFTER triggers on every base table, one an event, as the current user, who
+// needs TRIGGER on the tables. They are called <name>_insert, <name> (of UPDATE), <name>_delete and
+// <name>_truncate; the name is the option trigger_names' or freshcrm_<id>. Within SPI.
+void CreateTriggers(const Projection* projection, Datum options);
+
+// Drops every trigger that captures for the projection, wherever it is and whoever owns the table.
+void DropTriggers(int32 id);
+
+}  // namespace freshcrm::projection

@@ -1,0 +1,101 @@
+#include "projection/verify.hpp"
+
+#include "pg/spi.hpp"
+#include "projection/apply.hpp"
+#include "projection/keys.hpp"
+#include "projection/recompute.hpp"
+#include "projection/statements.hpp"
+
+extern "C" {
+#include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
+}
+
+#include <cstring>
+
+namespace freshcrm::projection {
+
+namespace {
+
+constexpr int kBatch = 1000;
+
+// What is wrong with a key, or null.
+const char* Difference(const Projection* projection, const DiffRow& row) {
+    if (!row.in_view && !row.in_target) {
+        RaiseNullKey(projection);
+    }
+    if (!row.in_target) {
+        return "missing";
+    }
+    if (!row.in_view) {
+        return "extra";
+    }
+    if (!SameTag(projection, &row)) {
+        return "different";
+    }
+    // The tag is right; the columns may still have been changed behind it.
+    char stored[etag::kTagBytes];
+    const int first = ColumnCount(projection) + kDiffExtra;
+    etag::DigestRow(projection->digester, row.values + first, row.nulls + first, stored);
+    return std::strcmp(stored, row.tag) == 0 ? nullptr : "different";
+}
+
+// {"<key column>": <key>}
+Datum KeyObject(const Projection* projection, Datum key) {
+    Oid types[] = {TEXTOID, projection->lineage->key_type};
+    Datum values[] = {CStringGetTextDatum(projection->key), key};
+    if (SPI_execute_with_args("SELECT pg_catalog.jsonb_build_object($1, $2)", 2, types, values,
+                              nullptr, true, 1) != SPI_OK_SELECT) {
+        elog(ERROR, "could not make a jsonb object of a key");
+    }
+    bool isnull;
+    return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+}
+
+void Report(const Projection* projection, const char* difference, Datum key,
+            ReturnSetInfo* result) {
+    Datum values[] = {CStringGetTextDatum(difference), KeyObject(projection, key)};
+    bool nulls[] = {false, false};
+    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    SPI_freetuptable(SPI_tuptable);
+}
+
+}  // namespace
+
+void VerifyProjection(Projection* projection, bool repair, ReturnSetInfo* result) {
+    const AttrNumber key_column = projection->lineage->key;
+    KeySet wrong = MakeKeySet(CurrentMemoryContext, projection->lineage->key_type,
+                              projection->lineage->key_collation);
+    DiffRow row = MakeDiffRow(projection);
+    KeyChecker unique = MakeKeyChecker(projection);
+
+    pg::PushFreshSnapshot();
+    Portal portal = SPI_cursor_open(nullptr, VerifyAll(projection), nullptr, nullptr, true);
+    for (SPI_cursor_fetch(portal, true, kBatch); SPI_processed > 0;
+         SPI_cursor_fetch(portal, true, kBatch)) {
+        SPITupleTable* rows = SPI_tuptable;
+        for (uint64 i = 0; i < rows->numvals; ++i) {
+            CHECK_FOR_INTERRUPTS();
+            ReadDiffRow(projection, &row, rows->vals[i], rows->tupdesc);
+            const char* difference = Difference(projection, row);
+            const Datum key = row.in_view ? row.values[key_column - 1] : row.target_key;
+            if (row.in_view) {
+                CheckUnique(&unique, key);
+            }
+            if (difference != nullptr) {
+                Report(projection, difference, key, result);
+                Add(&wrong, key);
+            }
+        }
+        SPI_freetuptable(rows);
+    }
+    SPI_cursor_close(portal);
+    PopActiveSnapshot();
+
+    if (repair) {
+        SortUnique(&wrong);
+        (void)RecomputeKeys(projection, &wrong, Write::kAlways);
+    }
+}
+
+}  // namespace freshcrm::projection

@@ -1,0 +1,21 @@
+// Verify: compares a target with its view, row by row and tag by tag.
+#pragma once
+
+#include "projection/projection.hpp"
+
+extern "C" {
+#include "nodes/execnodes.h"
+}
+
+namespace freshcrm::projection {
+
+// Puts a row (difference text, key jsonb) into `result` for each key that differs, in no order:
+//   missing    the view has it, the target has not
+//   extra      the target has it, the view has not
+//   different  the columns differ, or the stored tag is not that of the columns
+// With `repair` these keys are recomputed under their locks, at once after the comparison. View and target
+// are read in one snapshot, so that a difference is one that a reader could see. Within Maintain().
+// Raises 21000 and 23502 as recompute does.
+void VerifyProjection(Projection* projection, bool repair, ReturnSetInfo* result);
+
+}  // namespace freshcrm::projection
