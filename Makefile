@@ -4,7 +4,7 @@
 #   make install       into the PostgreSQL that PG_CONFIG names
 #   make demo          the main job on real data, in a private throw-away server
 #   make shell         psql in the server of the demo
-#   make test          every test, in private throw-away servers
+#   make test          every test, in private throw-away servers (make test-regress for one suite)
 #   make lint          format, clang-tidy, cppcheck and the project's own rules
 
 EXTENSION = freshcrm
@@ -22,9 +22,9 @@ SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SQL_SCRIPT)
 
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
-REGRESS_OPTS = --inputdir=test
+REGRESS_OPTS = --inputdir=test --load-extension=$(EXTENSION)
 ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=test/isolation --outputdir=output_iso
+ISOLATION_OPTS = --inputdir=test/isolation --outputdir=output_iso --load-extension=$(EXTENSION)
 
 CXX = g++
 FRESHCRM_CXXFLAGS = -std=c++20 -Isrc -fvisibility=hidden -fvisibility-inlines-hidden \
@@ -34,12 +34,19 @@ SHLIB_LINK = -lcrypto -lstdc++
 EXTRA_CLEAN = $(SQL_SCRIPT) $(CXX_SOURCES:.cpp=.d) results output_iso regression.diffs \
     regression.out build
 
-# These need no PostgreSQL yet: they install it.
-ifneq ($(filter demo shell test lint test-%,$(MAKECMDGOALS)),)
+.DEFAULT_GOAL := all
+
 demo shell test lint:
 	@test/tools/$@
+test-%:
+	@SUITE=$* test/tools/test
+# The value of a variable, for the tools.
+print-%:
+	@echo '$($*)'
 .PHONY: demo shell test lint
-else
+
+# Those goals need no PostgreSQL yet: they install it.
+ifneq ($(filter-out demo shell test lint test-%,$(or $(MAKECMDGOALS),all)),)
 PG_CONFIG ?= $(firstword $(wildcard /usr/lib/postgresql/15/bin/pg_config) pg_config)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
