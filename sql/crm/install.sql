@@ -119,7 +119,9 @@ BEGIN
     RETURN;
   END IF;
   EXECUTE format('DROP FUNCTION IF EXISTS %I.recompute_cockpit_lead_hot(uuid)', schema);
-  PERFORM freshcrm.drop_projection(to_regclass(format('%I.cockpit_leads_hot', schema)));
+  PERFORM freshcrm.drop_projection(p.target) FROM freshcrm.projections AS p
+   WHERE p.source = to_regclass(format('%I.cockpit_leads_live', schema))
+      OR p.target = to_regclass(format('%I.cockpit_leads_hot', schema));
   EXECUTE format('DROP TABLE IF EXISTS %I.cockpit_leads_hot', schema);
   EXECUTE format('DROP VIEW IF EXISTS %I.cockpit_leads_live', schema);
 END
