@@ -17,7 +17,7 @@ OBJS = $(CXX_SOURCES:.cpp=.o)
 
 # The install script: one part a capability, joined in this order.
 SQL_PARTS = sql/header.sql sql/etag.sql sql/projection.sql \
-            sql/crm/tables.sql sql/crm/install.sql
+            sql/crm/tables.sql sql/crm/mapping.sql sql/crm/install.sql
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SQL_SCRIPT)
 
