@@ -221,7 +221,8 @@ int32 ProjectionIdOf(const Trigger* trigger) {
 void Capture(TriggerData* trigger) {
     if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || TRIGGER_FIRED_FOR_ROW(trigger->tg_event)) {
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("freshcrm.capture() must be called AFTER, for each STATEMENT")));
+                        errmsg("freshcrm.capture() must be called AFTER, for each STATEMENT"),
+                        errhint("Create projections with freshcrm.create_projection().")));
     }
     Projection* projection = OpenProjection(ProjectionIdOf(trigger->tg_trigger));
     const Source* source = FindSource(projection, RelationGetRelid(trigger->tg_relation));

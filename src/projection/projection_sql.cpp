@@ -22,7 +22,8 @@ namespace {
 void RequireArgument(FunctionCallInfo fcinfo, int argument, const char* name) {
     if (PG_ARGISNULL(argument)) {
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                        errmsg("argument \"%s\" must not be NULL", name)));
+                        errmsg("argument \"%s\" must not be NULL", name),
+                        errhint("Leave the argument out to get its default, where it has one.")));
     }
 }
 
@@ -35,7 +36,8 @@ const char* KeyArgument(ArrayType* array) {
         ereport(ERROR,
                 (errcode(count > 1 ? ERRCODE_FEATURE_NOT_SUPPORTED : ERRCODE_INVALID_PARAMETER_VALUE),
                  errmsg("the key must be one column"),
-                 errdetail("%d columns were given.", count),
+                 count == 1 ? errdetail("NULL was given.")
+                            : errdetail("%d columns were given.", count),
                  errhint("Name one column that is different in each row of the view.")));
     }
     return NameStr(*DatumGetName(names[0]));

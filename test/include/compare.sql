@@ -4,13 +4,16 @@ CREATE FUNCTION difference(projection regclass) RETURNS text
 LANGUAGE plpgsql AS
 $$
 DECLARE
-    view regclass := (SELECT p.source FROM freshcrm.projection p WHERE p.target = projection);
+    view regclass := (SELECT p.source FROM freshcrm.projection p WHERE p.target = difference.projection);
     columns text := (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
                      FROM pg_attribute WHERE attrelid = view AND attnum > 0);
     missing bigint;
     extra bigint;
     wrong_tags bigint;
 BEGIN
+    IF view IS NULL THEN
+        RETURN format('%s is no projection', projection);
+    END IF;
     EXECUTE format('SELECT count(*) FROM (SELECT %1$s FROM %2$s EXCEPT ALL SELECT %1$s FROM %3$s) d',
                    columns, view, projection) INTO missing;
     EXECUTE format('SELECT count(*) FROM (SELECT %1$s FROM %3$s EXCEPT ALL SELECT %1$s FROM %2$s) d',
