@@ -1,0 +1,238 @@
+#include "core/lineage.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+namespace freshcrm::core {
+namespace {
+
+// A view of leads (occurrence 0, key in column 1) and more, to be completed by each test.
+LineageGraph Leads() {
+    LineageGraph graph;
+    graph.scopes = {{-1, false}};
+    graph.occurrence_scope = {0};
+    graph.key = {0, 1};
+    return graph;
+}
+
+int AddOccurrence(LineageGraph* graph, int scope = 0) {
+    graph->occurrence_scope.push_back(scope);
+    return static_cast<int>(graph->occurrence_scope.size()) - 1;
+}
+
+int AddScope(LineageGraph* graph, bool outer_join, int parent = 0) {
+    graph->scopes.push_back({parent, outer_join});
+    return static_cast<int>(graph->scopes.size()) - 1;
+}
+
+void Equate(LineageGraph* graph, ColumnRef left, ColumnRef right, int scope = 0,
+            bool interchangeable = true) {
+    graph->equalities.push_back({left, right, scope, interchangeable});
+}
+
+TEST(Lineage, TheKeysOwnTableIsDirect) {
+    const auto path = FindPath(Leads(), 0);
+    ASSERT_TRUE(path);
+    EXPECT_TRUE(path->joins.empty());
+    EXPECT_EQ(path->start, (ColumnRef{0, 1}));
+    EXPECT_EQ(path->key, (ColumnRef{0, 1}));
+}
+
+TEST(Lineage, AColumnEqualToTheKeyIsDirect) {
+    LineageGraph graph = Leads();
+    const int activities = AddOccurrence(&graph);
+    Equate(&graph, {activities, 2}, {0, 1});
+    const auto path = FindPath(graph, activities);
+    ASSERT_TRUE(path);
+    EXPECT_TRUE(path->joins.empty());
+    EXPECT_EQ(path->start, (ColumnRef{activities, 2}));
+}
+
+TEST(Lineage, EqualityOfOtherTypesNeedsTheTable) {
+    LineageGraph graph = Leads();
+    const int activities = AddOccurrence(&graph);
+    Equate(&graph, {activities, 2}, {0, 1}, 0, false);
+    const auto path = FindPath(graph, activities);
+    ASSERT_TRUE(path);
+    ASSERT_EQ(path->joins.size(), 1U);
+    EXPECT_EQ(path->joins[0].enter, (ColumnRef{0, 1}));
+    EXPECT_EQ(path->joins[0].probe, (ColumnRef{activities, 2}));
+    EXPECT_EQ(path->key, (ColumnRef{0, 1}));
+}
+
+TEST(Lineage, AnotherColumnIsMappedThroughItsTable) {
+    LineageGraph graph = Leads();
+    const int customers = AddOccurrence(&graph);
+    Equate(&graph, {customers, 1}, {0, 2});
+    const auto path = FindPath(graph, customers);
+    ASSERT_TRUE(path);
+    ASSERT_EQ(path->joins.size(), 1U);
+    EXPECT_EQ(path->joins[0].enter, (ColumnRef{0, 2}));
+    EXPECT_EQ(path->joins[0].probe, (ColumnRef{customers, 1}));
+    EXPECT_EQ(path->key, (ColumnRef{0, 1}));
+}
+
+TEST(Lineage, TwoHops) {
+    LineageGraph graph = Leads();
+    const int customers = AddOccurrence(&graph);
+    const int regions = AddOccurrence(&graph);
+    Equate(&graph, {customers, 1}, {0, 2});
+    Equate(&graph, {customers, 3}, {regions, 1});
+    const auto path = FindPath(graph, regions);
+    ASSERT_TRUE(path);
+    ASSERT_EQ(path->joins.size(), 2U);
+    EXPECT_EQ(path->joins[0].enter, (ColumnRef{customers, 3}));
+    EXPECT_EQ(path->joins[1].enter, (ColumnRef{0, 2}));
+    EXPECT_EQ(path->joins[1].probe, (ColumnRef{customers, 1}));
+}
+
+TEST(Lineage, ValuesPassThroughATableThatNeedNotBeRead) {
+    LineageGraph graph = Leads();
+    const int a = AddOccurrence(&graph);
+    const int b = AddOccurrence(&graph);
+    Equate(&graph, {a, 1}, {b, 1});
+    Equate(&graph, {b, 1}, {0, 1});
+    const auto path = FindPath(graph, a);
+    ASSERT_TRUE(path);
+    EXPECT_TRUE(path->joins.empty());
+}
+
+TEST(Lineage, TakesTheFewestJoins) {
+    LineageGraph graph = Leads();
+    const int a = AddOccurrence(&graph);
+    const int b = AddOccurrence(&graph);
+    Equate(&graph, {a, 1}, {b, 1});
+    Equate(&graph, {b, 2}, {0, 2});
+    Equate(&graph, {a, 3}, {0, 3});
+    const auto path = FindPath(graph, a);
+    ASSERT_TRUE(path);
+    EXPECT_EQ(path->joins.size(), 1U);
+    EXPECT_EQ(path->start, (ColumnRef{a, 3}));
+}
+
+TEST(Lineage, WithoutAnEqualityThereIsNoPath) {
+    LineageGraph graph = Leads();
+    const int other = AddOccurrence(&graph);
+    EXPECT_FALSE(FindPath(graph, other));
+    const int third = AddOccurrence(&graph);
+    Equate(&graph, {other, 1}, {third, 1});
+    EXPECT_FALSE(FindPath(graph, other));
+    EXPECT_FALSE(FindPath(graph, third));
+}
+
+TEST(Lineage, OnBelongsToTheNullableSide) {
+    // leads CROSS JOIN c LEFT JOIN n ON n.1 = leads.1 AND n.2 = c.2: a changed c affects all leads, not
+    // only those with an n.
+    LineageGraph graph = Leads();
+    const int c = AddOccurrence(&graph);
+    const int nullable = AddScope(&graph, true);
+    const int n = AddOccurrence(&graph, nullable);
+    Equate(&graph, {n, 1}, {0, 1}, nullable);
+    Equate(&graph, {n, 2}, {c, 2}, nullable);
+    EXPECT_TRUE(FindPath(graph, n));
+    EXPECT_FALSE(FindPath(graph, c));
+    // With n.3 = c.3 in WHERE the joined row must have an n.
+    Equate(&graph, {n, 3}, {c, 3}, 0);
+    EXPECT_TRUE(FindPath(graph, c));
+}
+
+TEST(Lineage, AnInnerJoinOnTheNullableSide) {
+    // leads LEFT JOIN (a JOIN b ON a.2 = b.1) ON a.1 = leads.2
+    LineageGraph graph = Leads();
+    const int nullable = AddScope(&graph, true);
+    const int a = AddOccurrence(&graph, nullable);
+    const int b = AddOccurrence(&graph, nullable);
+    Equate(&graph, {a, 2}, {b, 1}, nullable);
+    Equate(&graph, {a, 1}, {0, 2}, nullable);
+    const auto path = FindPath(graph, b);
+    ASSERT_TRUE(path);
+    EXPECT_EQ(path->joins.size(), 2U);
+}
+
+TEST(Lineage, ASublinkOnTheNullableSide) {
+    // leads LEFT JOIN c ON c.1 = leads.2, SELECT (… FROM r WHERE r.1 = c.3): the sublink has a value only
+    // where there is a c, and there ON holds.
+    LineageGraph graph = Leads();
+    const int nullable = AddScope(&graph, true);
+    const int c = AddOccurrence(&graph, nullable);
+    const int sublink = AddScope(&graph, false);
+    const int r = AddOccurrence(&graph, sublink);
+    Equate(&graph, {c, 1}, {0, 2}, nullable);
+    Equate(&graph, {r, 1}, {c, 3}, sublink);
+    const auto path = FindPath(graph, r);
+    ASSERT_TRUE(path);
+    EXPECT_EQ(path->joins.size(), 2U);
+}
+
+TEST(Lineage, NoPathLeadsThroughASublinkFromOutside) {
+    // SELECT (… FROM s WHERE s.1 = leads.1 AND s.2 = o.1) FROM leads, o: the sublink may be empty.
+    LineageGraph graph = Leads();
+    const int o = AddOccurrence(&graph);
+    const int sublink = AddScope(&graph, false);
+    const int s = AddOccurrence(&graph, sublink);
+    Equate(&graph, {s, 1}, {0, 1}, sublink);
+    Equate(&graph, {s, 2}, {o, 1}, sublink);
+    EXPECT_TRUE(FindPath(graph, s));
+    EXPECT_FALSE(FindPath(graph, o));
+}
+
+TEST(Lineage, NestedSublinksReachOut) {
+    LineageGraph graph = Leads();
+    const int outer = AddScope(&graph, false);
+    const int l = AddOccurrence(&graph, outer);
+    const int inner = AddScope(&graph, false, outer);
+    const int a = AddOccurrence(&graph, inner);
+    Equate(&graph, {l, 2}, {0, 1}, outer);
+    Equate(&graph, {a, 1}, {l, 1}, inner);
+    const auto path = FindPath(graph, a);
+    ASSERT_TRUE(path);
+    EXPECT_EQ(path->joins.size(), 1U);
+    EXPECT_EQ(path->key, (ColumnRef{l, 2}));
+}
+
+// What must hold of any path found in any graph: it starts at the changed occurrence, each join is probed
+// with what is known by then, and the key is a column of the row or table at its end.
+TEST(Lineage, PathsOfRandomGraphsAreWellFormed) {
+    std::mt19937 random(42);
+    const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+    int found = 0;
+    for (int round = 0; round < 5000; ++round) {
+        LineageGraph graph = Leads();
+        for (int i = 0; i < below(4); ++i) {
+            AddScope(&graph, below(2) == 0, below(static_cast<int>(graph.scopes.size())));
+        }
+        const int scopes = static_cast<int>(graph.scopes.size());
+        for (int i = 0; i < 1 + below(6); ++i) {
+            AddOccurrence(&graph, below(scopes));
+        }
+        const int occurrences = static_cast<int>(graph.occurrence_scope.size());
+        for (int i = 0; i < below(12); ++i) {
+            const ColumnRef left{below(occurrences), 1 + below(3)};
+            const ColumnRef right{below(occurrences), 1 + below(3)};
+            if (left.occurrence != right.occurrence) {
+                Equate(&graph, left, right, below(scopes), below(2) == 0);
+            }
+        }
+        for (int changed = 0; changed < occurrences; ++changed) {
+            const auto path = FindPath(graph, changed);
+            if (!path) {
+                continue;
+            }
+            ++found;
+            EXPECT_EQ(path->start.occurrence, changed);
+            std::vector<int> known = {changed};
+            for (const PathJoin& join : path->joins) {
+                EXPECT_NE(std::find(known.begin(), known.end(), join.probe.occurrence), known.end());
+                known.push_back(join.enter.occurrence);
+            }
+            EXPECT_EQ(path->key.occurrence, known.back());
+            EXPECT_LE(path->joins.size(), graph.occurrence_scope.size());
+        }
+    }
+    EXPECT_GT(found, 1000);
+}
+
+}  // namespace
+}  // namespace freshcrm::core
