@@ -20,7 +20,7 @@ DECLARE
   columns freshcrm.crm_column[];
   query text;
   options jsonb;
-  key record;
+  wrong record;
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = schema) THEN
     RAISE invalid_schema_name USING
@@ -41,7 +41,7 @@ BEGIN
 
   columns := freshcrm.crm_mapped_columns(schema, mapping);
   query := freshcrm.crm_cockpit_query(columns);
-  FOR key IN
+  FOR wrong IN
     SELECT m.* FROM unnest(columns) AS m
      WHERE (ref_table, ref_column) IN (('leads', 'id'), ('customers', 'id'))
        AND NOT EXISTS (SELECT FROM pg_index AS i
@@ -51,8 +51,23 @@ BEGIN
   LOOP
     RAISE WARNING USING
       MESSAGE = format('mapping key "%s.id": table %s has no unique index on column %I',
-                       key.ref_table, key.relation, key.column_name),
+                       wrong.ref_table, wrong.relation, wrong.column_name),
       DETAIL = 'A write that makes the cockpit return a lead twice will fail.';
+  END LOOP;
+
+  SELECT jsonb_build_object('trigger_names', jsonb_object_agg(m.relation::text, n.pair->>1 ORDER BY n.place))
+    INTO options
+    FROM jsonb_array_elements(trigger_names) WITH ORDINALITY AS n (pair, place)
+    JOIN (SELECT DISTINCT ref_table, relation FROM unnest(columns)) AS m
+      ON m.ref_table = n.pair->>0;
+  FOR wrong IN
+    SELECT t.tgname, t.tgrelid::regclass AS relation FROM jsonb_each_text(options->'trigger_names') AS n
+      JOIN pg_trigger AS t ON t.tgrelid = n.key::regclass AND t.tgname ~ ('^' || n.value || '(|_insert|_delete|_truncate)$')
+     LIMIT 1
+  LOOP
+    RAISE duplicate_object USING
+      MESSAGE = format('table %s already has a trigger "%s"', wrong.relation, wrong.tgname),
+      HINT = 'Drop it; if another installation of the CRM pack made it, call uninstall_crm for that schema.';
   END LOOP;
 
   EXECUTE format('CREATE VIEW %I.cockpit_leads_live AS %s', schema, query);
@@ -77,11 +92,6 @@ BEGIN
        WHERE attrelid = to_regclass(format('%I.cockpit_leads_live', schema))
          AND attname IN ('status', 'sample_state', 'roi_potential')));
 
-  SELECT jsonb_build_object('trigger_names', jsonb_object_agg(m.relation::text, n.pair->>1 ORDER BY n.place))
-    INTO options
-    FROM jsonb_array_elements(trigger_names) WITH ORDINALITY AS n (pair, place)
-    JOIN (SELECT DISTINCT ref_table, relation FROM unnest(columns)) AS m
-      ON m.ref_table = n.pair->>0;
   PERFORM freshcrm.create_projection(
     source => to_regclass(format('%I.cockpit_leads_live', schema)), key => ARRAY['lead_id']::name[],
     target => 'cockpit_leads_hot', options => options);
@@ -119,9 +129,9 @@ BEGIN
     RETURN;
   END IF;
   EXECUTE format('DROP FUNCTION IF EXISTS %I.recompute_cockpit_lead_hot(uuid)', schema);
-  PERFORM freshcrm.drop_projection(p.target) FROM freshcrm.projections AS p
+  PERFORM freshcrm.drop_projection(p.projection) FROM freshcrm.projections AS p
    WHERE p.source = to_regclass(format('%I.cockpit_leads_live', schema))
-      OR p.target = to_regclass(format('%I.cockpit_leads_hot', schema));
+      OR p.projection = to_regclass(format('%I.cockpit_leads_hot', schema));
   EXECUTE format('DROP TABLE IF EXISTS %I.cockpit_leads_hot', schema);
   EXECUTE format('DROP VIEW IF EXISTS %I.cockpit_leads_live', schema);
 END

@@ -23,6 +23,11 @@ $$;
 CREATE FUNCTION pg_temp.differences(projection regclass) RETURNS bigint LANGUAGE sql AS $$
   SELECT count(*) FROM freshcrm.verify_projection(projection)
 $$;
+CREATE FUNCTION pg_temp.rows(relation regclass, OUT n bigint) LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('SELECT count(*) FROM %s', relation) INTO n;
+END
+$$;
 CREATE PROCEDURE pg_temp.remember() LANGUAGE sql AS $$
   DROP TABLE IF EXISTS before;
   CREATE TEMPORARY TABLE before AS SELECT ctid AS place, xmin::text AS writer, * FROM crm.cockpit_leads_hot;
@@ -128,6 +133,8 @@ SELECT c.id AS customer_id, c.name,
          WHERE l.customer_id = c.id AND a.deleted_at IS NULL) AS last_activity_at
   FROM customers AS c;
 SELECT freshcrm.create_projection('account_summary_live', key => '{customer_id}', target => 'account_summary') \g /dev/null
+SELECT pg_temp.rows('account_summary') AS accounts, live AS "live view, ms", hot AS "hot table, ms", round(live / hot) AS "times faster"
+  FROM pg_temp.median_ms('TABLE crm.account_summary_live') AS live, pg_temp.median_ms('TABLE crm.account_summary') AS hot;
 CREATE TEMPORARY TABLE summary_before AS TABLE account_summary;
 SELECT id AS deal, customer_id AS account FROM leads
  WHERE status = 'engaging' AND customer_id IS NOT NULL ORDER BY roi_potential DESC, id LIMIT 1 \gset
@@ -141,7 +148,7 @@ SELECT "when", name, open_deals, won_value, last_activity_at, tag
  WHERE customer_id = :'account' ORDER BY n;
 
 \echo '8. Proof: each table compared with its view, row by row'
-SELECT target AS projection, source AS "equals the view",
-       (xpath('//text()', query_to_xml(format('SELECT count(*) FROM %s', target), true, true, '')))[1] AS rows,
-       pg_temp.differences(target) AS differences
-  FROM freshcrm.projections ORDER BY target::text;
+SELECT projection, source AS "equals the view",
+       pg_temp.rows(projection) AS rows,
+       pg_temp.differences(projection) AS differences
+  FROM freshcrm.projections ORDER BY projection::text;

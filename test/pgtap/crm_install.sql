@@ -1,6 +1,6 @@
 -- install_crm, uninstall_crm and the mapping.
 BEGIN;
-SELECT plan(89);
+SELECT plan(95);
 SET client_min_messages = error;
 
 -- The rows by which the cockpit of a schema differs from its view, in both directions.
@@ -118,6 +118,25 @@ SELECT lives_ok($$SELECT freshcrm.install_crm('Weird "Schema" of O''Brien')$$, '
 DROP SCHEMA "Weird ""Schema"" of O'Brien" CASCADE;
 SELECT lives_ok($$SELECT freshcrm.uninstall_crm('Weird "Schema" of O''Brien')$$, 'the whole schema was gone');
 SELECT is_empty('TABLE freshcrm.crm_installation');
+
+-- A role that is no superuser, with the grants that it takes.
+SET search_path = crm_of_role, public;
+CREATE ROLE freshcrm_test_installer;
+GRANT EXECUTE ON FUNCTION freshcrm.create_crm_tables(name), freshcrm.install_crm(name, jsonb), freshcrm.uninstall_crm(name),
+  freshcrm.create_projection(regclass, name[], name, text, text, jsonb), freshcrm.drop_projection(regclass, boolean),
+  freshcrm.recompute(regclass, anyarray) TO freshcrm_test_installer;
+GRANT SELECT, INSERT, DELETE ON freshcrm.crm_installation TO freshcrm_test_installer;
+CREATE SCHEMA crm_of_role AUTHORIZATION freshcrm_test_installer;
+SET ROLE freshcrm_test_installer;
+SELECT lives_ok($$SELECT freshcrm.create_crm_tables('crm_of_role')$$);
+SELECT lives_ok($$SELECT freshcrm.install_crm('crm_of_role')$$, 'a role with the grants installs');
+INSERT INTO customers (id, name) VALUES ('c0000000-0000-0000-0000-000000000001', 'Acme');
+INSERT INTO leads (id, customer_id, owner_user_id) VALUES ('10000000-0000-0000-0000-000000000001',
+  'c0000000-0000-0000-0000-000000000001', 'a0000000-0000-0000-0000-000000000001');
+SELECT lives_ok($$SELECT recompute_cockpit_lead_hot('10000000-0000-0000-0000-000000000001')$$);
+SELECT results_eq('SELECT customer_name FROM cockpit_leads_hot', $$VALUES ('Acme')$$);
+SELECT lives_ok($$SELECT freshcrm.uninstall_crm('crm_of_role')$$, 'and uninstalls');
+RESET ROLE;
 
 -- Over tables of other names and types.
 SET search_path = public;
@@ -252,6 +271,10 @@ SELECT throws_ok(format('SELECT freshcrm.install_crm(%L, pg_temp.with_mapping(%L
 SELECT throws_ok($$SELECT freshcrm.install_crm('cockpit', NULL)$$, '22023', 'the mapping must be a JSON object');
 SELECT throws_ok($$SELECT freshcrm.install_crm('cockpit', '[]')$$, '22023', 'the mapping must be a JSON object');
 SELECT throws_ok($$SELECT freshcrm.install_crm('nowhere')$$, '3F000', 'schema "nowhere" does not exist');
+CREATE TRIGGER trg_activity_hot BEFORE UPDATE ON sales.touch FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+SELECT throws_ok($$SELECT freshcrm.install_crm('cockpit', m) FROM sales.mapping$$, '42710',
+  'table sales.touch already has a trigger "trg_activity_hot"');
+DROP TRIGGER trg_activity_hot ON sales.touch;
 CREATE TABLE cockpit.cockpit_leads_hot (mine int);
 SELECT throws_ok($$SELECT freshcrm.install_crm('cockpit', m) FROM sales.mapping$$, '42P07',
   'relation "cockpit_leads_hot" already exists');
