@@ -6,7 +6,7 @@ CREATE TABLE freshcrm.crm_installation (
   mapping      jsonb NOT NULL,
   installed_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE freshcrm.crm_installation IS 'The schemas in which install_crm has made its objects.';
+COMMENT ON TABLE freshcrm.crm_installation IS 'the schemas in which install_crm has made its objects; a role that is to install needs SELECT, INSERT and DELETE on it';
 SELECT pg_catalog.pg_extension_config_dump('freshcrm.crm_installation', '');
 
 CREATE FUNCTION freshcrm.install_crm(schema name, mapping jsonb DEFAULT '{}') RETURNS void
@@ -111,7 +111,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION freshcrm.install_crm(name, jsonb) IS
-  'Makes cockpit_leads_live, cockpit_leads_hot and recompute_cockpit_lead_hot(uuid) in a schema, over its reference tables or those that the mapping names.';
+  'makes cockpit_leads_live, cockpit_leads_hot and recompute_cockpit_lead_hot(uuid) in a schema, over its reference tables or those that the mapping names';
 
 CREATE FUNCTION freshcrm.uninstall_crm(schema name) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -137,6 +137,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION freshcrm.uninstall_crm(name) IS
-  'Removes what install_crm made in a schema; tables and data stay.';
+  'removes what install_crm made in a schema; tables and data stay';
 
 REVOKE ALL ON FUNCTION freshcrm.install_crm(name, jsonb), freshcrm.uninstall_crm(name) FROM PUBLIC;

@@ -20,7 +20,7 @@ CREATE TYPE freshcrm.crm_column AS (
   base_type     oid,   -- below any domains
   type_modifier int4
 );
-COMMENT ON TYPE freshcrm.crm_column IS 'What stands for a column of the reference tables.';
+COMMENT ON TYPE freshcrm.crm_column IS 'what stands for a column of the reference tables';
 
 -- The columns that the pack reads and the user has; raises what is wrong with the mapping.
 CREATE FUNCTION freshcrm.crm_mapped_columns(schema name, mapping jsonb) RETURNS freshcrm.crm_column[]
@@ -185,7 +185,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION freshcrm.crm_mapped_columns(name, jsonb) IS
-  'The columns that the CRM pack reads, resolved through a mapping; raises what is wrong with the mapping.';
+  'the columns that the CRM pack reads, found through a mapping; raises what is wrong with the mapping';
 
 -- The SELECT of cockpit_leads_live: one row for each lead that has a customer, an owner and a status.
 CREATE FUNCTION freshcrm.crm_cockpit_query(columns freshcrm.crm_column[]) RETURNS text
@@ -264,4 +264,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION freshcrm.crm_cockpit_query(freshcrm.crm_column[]) IS
-  'The query of cockpit_leads_live over the user''s tables.';
+  'the query of cockpit_leads_live over the user''s tables';

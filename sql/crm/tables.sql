@@ -79,5 +79,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION freshcrm.create_crm_tables(name) IS
-  'Makes the reference tables of the CRM pack in a schema, which is made too when missing.';
+  'makes the reference tables of the CRM pack in a schema, which is made too when missing';
 REVOKE ALL ON FUNCTION freshcrm.create_crm_tables(name) FROM PUBLIC;

@@ -88,7 +88,8 @@ SELECT customer_id AS customer FROM leads WHERE customer_id IS NOT NULL
  GROUP BY customer_id ORDER BY count(*) DESC, customer_id LIMIT 1 \gset
 CALL pg_temp.remember();
 UPDATE customers SET name = name || ' International' WHERE id = :'customer';
-SELECT (SELECT count(*) FROM cockpit_leads_live JOIN leads ON id = lead_id WHERE customer_id = :'customer') AS "leads of the customer",
+SELECT (SELECT count(*) FROM cockpit_leads_live JOIN leads ON id = lead_id
+         WHERE customer_id = :'customer') AS "leads of the customer",
        count(*) FILTER (WHERE customer_id = :'customer') AS "their tags changed",
        count(*) FILTER (WHERE customer_id <> :'customer') AS "other tags changed"
   FROM cockpit_leads_hot AS h JOIN before AS b USING (lead_id) JOIN leads ON id = lead_id
@@ -111,18 +112,23 @@ SELECT (SELECT count(*) FROM customers) AS "customers written",
   FROM cockpit_leads_hot AS h FULL JOIN before AS b USING (lead_id);
 
 \echo '6. An owner leaves, the leads go to the manager; then one lead is deleted'
-CREATE TEMPORARY TABLE steps (n int, step text, in_cockpit bigint, of_owner bigint, of_manager bigint);
 SELECT md5(manager)::uuid AS manager FROM demo.agents WHERE md5(sales_agent)::uuid = :'owner' \gset
-\set count_rows '(SELECT count(*) FROM cockpit_leads_hot), (SELECT count(*) FROM cockpit_leads_hot WHERE owner_user_id = :''owner''), (SELECT count(*) FROM cockpit_leads_hot WHERE owner_user_id = :''manager'')'
-INSERT INTO steps SELECT 1, 'before', :count_rows;
+CREATE TEMPORARY TABLE steps (n int GENERATED ALWAYS AS IDENTITY, step text, leads bigint, of_owner bigint, of_manager bigint);
+CREATE PROCEDURE pg_temp.note(step text, owner uuid, manager uuid) LANGUAGE sql AS $$
+  INSERT INTO steps (step, leads, of_owner, of_manager)
+  SELECT step, count(*), count(*) FILTER (WHERE owner_user_id = owner), count(*) FILTER (WHERE owner_user_id = manager)
+    FROM crm.cockpit_leads_hot
+$$;
+CALL pg_temp.note('before', :'owner', :'manager');
 CREATE TEMPORARY TABLE orphans AS SELECT lead_id FROM lead_ownership WHERE user_id = :'owner';
 DELETE FROM lead_ownership WHERE user_id = :'owner';
-INSERT INTO steps SELECT 2, 'the owner''s rows in lead_ownership deleted', :count_rows;
+CALL pg_temp.note('the owner''s rows in lead_ownership deleted', :'owner', :'manager');
 INSERT INTO lead_ownership (lead_id, user_id) SELECT lead_id, :'manager' FROM orphans;
-INSERT INTO steps SELECT 3, 'the manager takes them over', :count_rows;
-DELETE FROM leads WHERE id = (SELECT lead_id FROM cockpit_leads_hot WHERE owner_user_id = :'manager' ORDER BY lead_id LIMIT 1);
-INSERT INTO steps SELECT 4, 'one of the leads deleted', :count_rows;
-SELECT step, in_cockpit AS "rows in the cockpit", of_owner AS "of the owner", of_manager AS "of the manager" FROM steps ORDER BY n;
+CALL pg_temp.note('the manager takes them over', :'owner', :'manager');
+DELETE FROM leads WHERE id = (SELECT min(lead_id::text)::uuid FROM orphans);
+CALL pg_temp.note('one of these leads deleted', :'owner', :'manager');
+SELECT step, leads AS "rows in the cockpit", of_owner AS "of the owner", of_manager AS "of the manager"
+  FROM steps ORDER BY n;
 
 \echo '7. Not only the CRM pack: any view will do. An account summary, made with create_projection'
 CREATE VIEW account_summary_live AS
@@ -133,19 +139,18 @@ SELECT c.id AS customer_id, c.name,
          WHERE l.customer_id = c.id AND a.deleted_at IS NULL) AS last_activity_at
   FROM customers AS c;
 SELECT freshcrm.create_projection('account_summary_live', key => '{customer_id}', target => 'account_summary') \g /dev/null
-SELECT pg_temp.rows('account_summary') AS accounts, live AS "live view, ms", hot AS "hot table, ms", round(live / hot) AS "times faster"
+SELECT pg_temp.rows('account_summary') AS accounts, live AS "live view, ms", hot AS "hot table, ms",
+       round(live / hot) AS "times faster"
   FROM pg_temp.median_ms('TABLE crm.account_summary_live') AS live, pg_temp.median_ms('TABLE crm.account_summary') AS hot;
 CREATE TEMPORARY TABLE summary_before AS TABLE account_summary;
 SELECT id AS deal, customer_id AS account FROM leads
  WHERE status = 'engaging' AND customer_id IS NOT NULL ORDER BY roi_potential DESC, id LIMIT 1 \gset
 UPDATE leads SET status = 'won' WHERE id = :'deal';
 INSERT INTO activities (lead_id, kind, created_at) VALUES (:'deal', 'closed', '2018-01-02 17:00Z');
-SELECT "when", name, open_deals, won_value, last_activity_at, tag
-  FROM (SELECT 1, 'before', customer_id, name, open_deals, won_value, last_activity_at, left(version_etag, 12) FROM summary_before
-        UNION ALL
-        SELECT 2, 'one deal later', customer_id, name, open_deals, won_value, last_activity_at, left(version_etag, 12) FROM account_summary)
-       AS s (n, "when", customer_id, name, open_deals, won_value, last_activity_at, tag)
- WHERE customer_id = :'account' ORDER BY n;
+SELECT "when", name, open_deals, won_value, last_activity_at, left(version_etag, 12) AS tag
+  FROM (SELECT 'before' AS "when", * FROM summary_before
+        UNION ALL SELECT 'one deal later', * FROM account_summary) AS s
+ WHERE customer_id = :'account' ORDER BY last_activity_at;
 
 \echo '8. Proof: each table compared with its view, row by row'
 SELECT projection, source AS "equals the view",
