@@ -125,7 +125,7 @@ DELETE FROM lead_ownership WHERE user_id = :'owner';
 CALL pg_temp.note('the owner''s rows in lead_ownership deleted', :'owner', :'manager');
 INSERT INTO lead_ownership (lead_id, user_id) SELECT lead_id, :'manager' FROM orphans;
 CALL pg_temp.note('the manager takes them over', :'owner', :'manager');
-DELETE FROM leads WHERE id = (SELECT min(lead_id::text)::uuid FROM orphans);
+DELETE FROM leads WHERE id = (SELECT lead_id FROM cockpit_leads_hot JOIN orphans USING (lead_id) ORDER BY lead_id LIMIT 1);
 CALL pg_temp.note('one of these leads deleted', :'owner', :'manager');
 SELECT step, leads AS "rows in the cockpit", of_owner AS "of the owner", of_manager AS "of the manager"
   FROM steps ORDER BY n;
