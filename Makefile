@@ -60,6 +60,9 @@ ifneq ($(findstring clang,$(CXX)),)
 override CXXFLAGS += -Wno-unknown-warning-option -Wno-register -Wno-ignored-attributes
 endif
 
+# Through the object, so that a changed header rebuilds it too.
+$(CXX_SOURCES:.cpp=.bc): %.bc: %.o
+
 $(SQL_SCRIPT): $(SQL_PARTS) $(MAKEFILE_LIST)
 	cat $(SQL_PARTS) > $@
 
