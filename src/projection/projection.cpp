@@ -6,6 +6,7 @@
 
 extern "C" {
 #include "access/table.h"
+#include "access/xlog.h"
 #include "catalog/pg_class.h"
 #include "storage/lmgr.h"
 #include "utils/hsearch.h"
@@ -106,7 +107,8 @@ TupleDesc CopyColumns(Oid view) {
 
 void LockRelations(Oid source, Oid target) {
     LockRelationOid(source, AccessShareLock);
-    LockRelationOid(target, RowExclusiveLock);
+    // A standby verifies, and cannot take the lock of a writer.
+    LockRelationOid(target, RecoveryInProgress() ? AccessShareLock : RowExclusiveLock);
 }
 
 Projection* Load(int32 id) {
