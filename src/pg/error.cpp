@@ -9,13 +9,14 @@ namespace {
 
 // A copy that the server frees when it next clears its error stack, or null without memory.
 // ErrorContext is where elog.c itself keeps errors in flight.
-const char* CopyToErrorContext(const char* text) noexcept {
+char* CopyToErrorContext(const char* text) noexcept {
     if (text == nullptr || *text == '\0') {
         return nullptr;
     }
     const std::size_t size = std::strlen(text) + 1;
-    void* copy = MemoryContextAllocExtended(ErrorContext, size, MCXT_ALLOC_NO_OOM);
-    return copy == nullptr ? nullptr : static_cast<const char*>(std::memcpy(copy, text, size));
+    void* copy =
+        MemoryContextAllocExtended(ErrorContext, size, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
+    return copy == nullptr ? nullptr : static_cast<char*>(std::memcpy(copy, text, size));
 }
 
 }  // namespace
@@ -77,25 +78,42 @@ PendingError PendingError::FromCurrentException() noexcept {
     } catch (const std::exception& error) {
         pending.message_ = CopyToErrorContext(error.what());
     } catch (...) {
-        pending.message_ = "unexpected C++ exception";
-    }
-    if (pending.message_ == nullptr) {
-        pending.message_ = "unexpected C++ exception";
+        // Nothing is known of it.
     }
     return pending;
 }
 
-void PendingError::Raise(int level) const {
-    if (data_ != nullptr && level == ERROR) {
+void PendingError::Raise() const {
+    if (data_ != nullptr) {
         ReThrowError(data_);
     }
-    const ErrorData* data = data_;
-    const char* message = data != nullptr ? data->message : message_;
-    const char* detail = data != nullptr ? data->detail : detail_;
-    const char* hint = data != nullptr ? data->hint : hint_;
-    ereport(level, (errcode(data != nullptr ? data->sqlerrcode : sqlstate_),
-                    errmsg_internal("%s", message), detail ? errdetail_internal("%s", detail) : 0,
-                    hint ? errhint("%s", hint) : 0));
+    Report(ERROR);
+    pg_unreachable();
+}
+
+void PendingError::Warn() const {
+    Report(WARNING);
+    if (data_ != nullptr) {
+        MemoryContextDelete(GetMemoryChunkContext(data_));
+    }
+    for (char* text : {message_, detail_, hint_}) {
+        if (text != nullptr) {
+            pfree(text);
+        }
+    }
+}
+
+void PendingError::Report(int level) const {
+    const int sqlstate = data_ != nullptr ? data_->sqlerrcode : sqlstate_;
+    const char* message = data_ != nullptr ? data_->message : message_;
+    const char* detail = data_ != nullptr ? data_->detail : detail_;
+    const char* hint = data_ != nullptr ? data_->hint : hint_;
+    if (message == nullptr) {
+        message = sqlstate == ERRCODE_OUT_OF_MEMORY ? "out of memory" : "unexpected C++ exception";
+    }
+    ereport(level, (errcode(sqlstate), errmsg_internal("%s", message),
+                    detail != nullptr ? errdetail_internal("%s", detail) : 0,
+                    hint != nullptr ? errhint("%s", hint) : 0));
 }
 
 }  // namespace freshcrm::pg

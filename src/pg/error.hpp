@@ -81,15 +81,20 @@ class PendingError {
     // To be called inside a catch block, for the exception being handled. Never throws or raises.
     static PendingError FromCurrentException() noexcept;
 
-    // Raises it at `level`; ERROR does not return.
-    void Raise(int level) const;
+    // Does not return. What it holds is freed when the server next clears its error stack.
+    [[noreturn]] void Raise() const;
+
+    // Reports it as a warning where an error can no longer be raised, and frees what it holds.
+    void Warn() const;
 
   private:
+    void Report(int level) const;
+
     ErrorData* data_ = nullptr;  // a server error; the fields below are those of any other
     int sqlstate_ = ERRCODE_INTERNAL_ERROR;
-    const char* message_ = "out of memory";
-    const char* detail_ = nullptr;
-    const char* hint_ = nullptr;
+    char* message_ = nullptr;
+    char* detail_ = nullptr;
+    char* hint_ = nullptr;
 };
 
 }  // namespace freshcrm::pg

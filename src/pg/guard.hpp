@@ -15,8 +15,8 @@
 
 namespace freshcrm::pg {
 
-// Puts back what a PG_TRY block puts back, on every way out: also when a C++ exception passes, which
-// PG_TRY itself would not survive (it would leave PG_exception_stack dangling).
+// Puts back what a PG_TRY block puts back, on every way out: also when a C++ exception passes,
+// which PG_TRY itself would not survive (it would leave PG_exception_stack dangling).
 class ExceptionStackScope {
   public:
     ExceptionStackScope() : jump_(PG_exception_stack), callbacks_(error_context_stack) {}
@@ -32,9 +32,10 @@ class ExceptionStackScope {
     ErrorContextCallback* callbacks_;
 };
 
-// Runs `f`; a server error raised in it leaves as a ServerError. A longjmp skips the destructors of
-// what `f` holds, so what it captures and returns must need none; objects made inside `f` must not be
-// alive at a call that may raise.
+// Runs `f`; a server error raised in it leaves as a ServerError, and an exception as it is. Either
+// way the current memory context is that of the caller again. A longjmp skips the destructors of
+// what `f` holds, so what it captures and returns must need none; objects made inside `f` must not
+// be alive at a call that may raise.
 template <typename F>
 auto Call(F f) -> std::invoke_result_t<F&> {
     using Result = std::invoke_result_t<F&>;
@@ -48,7 +49,12 @@ auto Call(F f) -> std::invoke_result_t<F&> {
     sigjmp_buf here;
     if (sigsetjmp(here, 0) == 0) {
         PG_exception_stack = &here;
-        return f();
+        try {
+            return f();
+        } catch (...) {
+            MemoryContextSwitchTo(caller);
+            throw;
+        }
     }
     throw ServerError::Capture(caller);
 }
