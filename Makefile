@@ -30,7 +30,7 @@ CXX = g++
 FRESHCRM_CXXFLAGS = -std=c++20 -Isrc -fvisibility=hidden -fvisibility-inlines-hidden \
     -fno-strict-aliasing -fwrapv -Wall -Wextra -Werror -Wno-missing-field-initializers
 PG_CXXFLAGS = $(FRESHCRM_CXXFLAGS) -MMD -MP
-SHLIB_LINK = -lcrypto -lstdc++
+SHLIB_LINK = -lcrypto -lstdc++ -Wl,--version-script=src/exports.map
 EXTRA_CLEAN = $(SQL_SCRIPT) $(CXX_SOURCES:.cpp=.d) results output_iso regression.diffs \
     regression.out build
 
