@@ -61,8 +61,8 @@ class Search {
         AddRow(changed, 0, kNone);
     }
 
-    // Breadth-first by the number of joins: a value passed on by an equality costs nothing and goes to
-    // the front, a table to be read goes to the back.
+    // Breadth-first by the number of joins: a value passed on by an equality costs nothing and goes
+    // to the front, a table to be read goes to the back.
     std::optional<LineagePath> Run() {
         while (!queue_.empty()) {
             const Known known = queue_.front();

@@ -2,16 +2,18 @@
 //
 // A view is seen as its *occurrences* of base tables (a table used twice occurs twice) and the
 // *equalities* between their columns. For a changed row of one occurrence, FindPath() looks for the
-// cheapest way from its columns to the key column, along equalities that are certain to hold in every
-// joined row that the changed row takes part in. The keys found may be more than those affected,
-// never fewer.
+// cheapest way from its columns to the key column, along equalities that are certain to hold in
+// every joined row that the changed row takes part in. The keys found may be more than those
+// affected, never fewer.
 //
-// Where an equality holds is said by its *scope*. Scopes form a tree under the whole query (scope 0):
+// Where an equality holds is said by its *scope*. Scopes form a tree under the whole query (scope
+// 0):
 //   - the nullable side of an outer join, and the ON clause that belongs to it: its equalities hold
 //     in the joined rows in which that side is not null-extended;
 //   - a sublink: its equalities hold for the rows that take part in the sublink.
-// A changed row takes part in all scopes around its occurrence. And since equality is strict, where an
-// equality holds both its sides are there: the outer joins around them are not null-extended either.
+// A changed row takes part in all scopes around its occurrence. And since equality is strict, where
+// an equality holds both its sides are there: the outer joins around them are not null-extended
+// either.
 #pragma once
 
 #include <optional>
@@ -46,8 +48,9 @@ struct LineageGraph {
     ColumnRef key;
 };
 
-// One table to be read on the way: the rows of `enter.occurrence` whose `enter.column` equals, by the
-// operator of `equality`, the value of `probe`, a column of the changed row or of an earlier join.
+// One table to be read on the way: the rows of `enter.occurrence` whose `enter.column` equals, by
+// the operator of `equality`, the value of `probe`, a column of the changed row or of an earlier
+// join.
 struct PathJoin {
     ColumnRef enter;
     ColumnRef probe;

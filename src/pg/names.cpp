@@ -25,9 +25,9 @@ const char* QualifiedOperator(Oid opno) {
         elog(ERROR, "cache lookup failed for operator %u", opno);
     }
     const auto* form = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple));
-    const char* text = psprintf("OPERATOR(%s.%s)",
-                                quote_identifier(get_namespace_name(form->oprnamespace)),
-                                NameStr(form->oprname));
+    const char* text =
+        psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)),
+                 NameStr(form->oprname));
     ReleaseSysCache(tuple);
     return text;
 }

@@ -1,5 +1,6 @@
-// Names of catalog objects as SQL text: always quoted, always with their schema, so that the text means
-// the same under any search_path. Results are palloc'ed; a missing object raises XX000, as in lsyscache.
+// Names of catalog objects as SQL text: always quoted, always with their schema, so that the text
+// means the same under any search_path. Results are palloc'ed; a missing object raises XX000, as in
+// lsyscache.
 #pragma once
 
 #include "pg/postgres.hpp"

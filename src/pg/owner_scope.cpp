@@ -13,7 +13,8 @@ namespace {
 
 constexpr const char* kSearchPath = "pg_catalog, pg_temp";
 
-// Setting it costs some microseconds and makes the namespace cache start anew; a nested scope need not.
+// Setting it costs some microseconds and makes the namespace cache start anew; a nested scope need
+// not.
 void PinSearchPath() {
     if (namespace_search_path == nullptr || std::strcmp(namespace_search_path, kSearchPath) != 0) {
         (void)set_config_option("search_path", kSearchPath, PGC_USERSET, PGC_S_SESSION,

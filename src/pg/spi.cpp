@@ -23,7 +23,8 @@ SPIPlanPtr PrepareKept(const char* sql, int nargs, Oid* argtypes, MemoryContext 
 
 void PushFreshSnapshot() {
     CommandCounterIncrement();
-    PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetLatestSnapshot() : GetTransactionSnapshot());
+    PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetLatestSnapshot()
+                                                   : GetTransactionSnapshot());
 }
 
 void Select(SPIPlanPtr plan, Datum* values, const char* nulls) {

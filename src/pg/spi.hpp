@@ -1,27 +1,28 @@
-// SPI as the engine uses it: kept plans with an owner, and reads that see what has just been committed.
+// SPI as the engine uses it: kept plans with an owner, and reads that see what has just been
+// committed.
 #pragma once
 
 #include "pg/postgres.hpp"
 
 namespace freshcrm::pg {
 
-// Prepares a statement with a generic plan and keeps it until `owner` is reset or deleted. A plan chosen
-// anew for each array costs more than the statement (design.md section 6); the
-// server itself replans when an object that the plan depends on changes.
+// Prepares a statement with a generic plan and keeps it until `owner` is reset or deleted. A plan
+// chosen anew for each array costs more than the statement (design.md section 6); the server itself
+// replans when an object that the plan depends on changes.
 SPIPlanPtr PrepareKept(const char* sql, int nargs, Oid* argtypes, MemoryContext owner);
 
 // Makes the active snapshot one that sees every transaction committed by now and all that this
-// transaction has done: at READ COMMITTED a new statement snapshot, above it the latest snapshot, as a
-// foreign-key check reads (ri_triggers.c, ri_PerformCheck). To be taken after the locks have been waited
-// for. Ends with PopActiveSnapshot().
+// transaction has done: at READ COMMITTED a new statement snapshot, above it the latest snapshot,
+// as a foreign-key check reads (ri_triggers.c, ri_PerformCheck). To be taken after the locks have
+// been waited for. Ends with PopActiveSnapshot().
 void PushFreshSnapshot();
 
 // Runs a kept SELECT under the active snapshot. Result in SPI_tuptable.
 void Select(SPIPlanPtr plan, Datum* values, const char* nulls);
 
-// Runs a kept INSERT, UPDATE or DELETE with all triggers and returns the number of rows. It acts on the
-// latest version of a row; above READ COMMITTED it raises 40001 when that version was written by a
-// transaction that this one's snapshot does not see.
+// Runs a kept INSERT, UPDATE or DELETE with all triggers and returns the number of rows. It acts on
+// the latest version of a row; above READ COMMITTED it raises 40001 when that version was written
+// by a transaction that this one's snapshot does not see.
 uint64 Modify(SPIPlanPtr plan, Datum* values, const char* nulls);
 
 }  // namespace freshcrm::pg

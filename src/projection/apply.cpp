@@ -9,15 +9,14 @@ namespace freshcrm::projection {
 
 namespace {
 
-// A key that is locked is written by nobody else; a row that is not there any more was taken away behind
-// the projection's back.
+// A key that is locked is written by nobody else; a row that is not there any more was taken away
+// behind the projection's back.
 void ExpectOne(const Projection* projection, uint64 rows) {
     if (rows != 1) {
-        ereport(ERROR,
-                (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                 errmsg("could not serialize access to projection %s", projection->name),
-                 errdetail("A row of it was changed by a concurrent transaction."),
-                 errhint("Retry the transaction.")));
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("could not serialize access to projection %s", projection->name),
+                        errdetail("A row of it was changed by a concurrent transaction."),
+                        errhint("Retry the transaction.")));
     }
 }
 
@@ -36,7 +35,7 @@ void Write(const Projection* projection, SPIPlanPtr statement, DiffRow* row) {
 }  // namespace
 
 DiffRow MakeDiffRow(const Projection* projection) {
-    const Size width = static_cast<Size>(2 * ColumnCount(projection) + kDiffExtra);
+    const Size width = static_cast<Size>(ColumnCount(projection)) * 2 + kDiffExtra;
     DiffRow row{};
     row.values = static_cast<Datum*>(palloc(sizeof(Datum) * width));
     row.nulls = static_cast<bool*>(palloc(sizeof(bool) * width));

@@ -5,12 +5,12 @@
 
 namespace freshcrm::projection {
 
-// In a row of a diff the target's key and tag follow the view's columns, and in one of VerifyAll() the
-// target's columns follow those.
+// In a row of a diff the target's key and tag follow the view's columns, and in one of VerifyAll()
+// the target's columns follow those.
 inline constexpr int kDiffExtra = 2;
 
-// One row of a diff (statements.hpp), made once and read into again and again: it points into the tuple
-// last read.
+// One row of a diff (statements.hpp), made once and read into again and again: it points into the
+// tuple last read.
 struct DiffRow {
     Datum* values;
     bool* nulls;

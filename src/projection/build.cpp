@@ -39,7 +39,8 @@ void CheckModes(const Request& request) {
                   "immediate");
     }
     if (strcmp(request.on_error, "abort") != 0) {
-        RaiseMode("error policy", request.on_error, strcmp(request.on_error, "stale") == 0, "abort");
+        RaiseMode("error policy", request.on_error, strcmp(request.on_error, "stale") == 0,
+                  "abort");
     }
 }
 
@@ -48,13 +49,14 @@ void CheckSourcePrivileges(const Lineage* lineage) {
         const Oid relid = lineage->sources[i].relid;
         constexpr AclMode kNeeded = ACL_SELECT | ACL_TRIGGER;
         if (pg_class_aclmask(relid, GetUserId(), kNeeded, ACLMASK_ALL) != kNeeded) {
-            ereport(ERROR,
-                    (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                     errmsg("permission denied for table %s", pg::RelationForMessage(relid)),
-                     errdetail("A projection reads the base tables of its view and puts triggers on "
-                               "them."),
-                     errhint("Grant SELECT and TRIGGER on the table to %s.",
-                             quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+            ereport(
+                ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("permission denied for table %s", pg::RelationForMessage(relid)),
+                 errdetail("A projection reads the base tables of its view and puts triggers on "
+                           "them."),
+                 errhint("Grant SELECT and TRIGGER on the table to %s.",
+                         quote_identifier(GetUserNameFromId(GetUserId(), false)))));
         }
     }
 }
@@ -82,16 +84,17 @@ void CheckDependencies(Oid source, const Lineage* lineage) {
         const Source* end = lineage->sources + lineage->source_count;
         if (std::none_of(static_cast<const Source*>(lineage->sources), end,
                          [&](const Source& found) { return found.relid == relid; })) {
-            ereport(ERROR,
-                    (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                     errmsg("cannot trace table %s", pg::RelationForMessage(relid)),
-                     errdetail("The view depends on it, but its query does not read it as a table.")));
+            ereport(
+                ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("cannot trace table %s", pg::RelationForMessage(relid)),
+                 errdetail("The view depends on it, but its query does not read it as a table.")));
         }
     }
 }
 
-// Waits for the transactions that have written the base tables and keeps new ones out, in the order of
-// the tables' OIDs. CREATE TRIGGER takes the same lock.
+// Waits for the transactions that have written the base tables and keeps new ones out, in the order
+// of the tables' OIDs. CREATE TRIGGER takes the same lock.
 void LockSources(const Lineage* lineage) {
     auto* relids =
         static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(lineage->source_count)));
@@ -120,9 +123,10 @@ Target MakeTarget(const Request& request) {
         return {CreateTarget(shape), false};
     }
     if (FindDefinitionOf(existing) != nullptr) {
-        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
-                        errmsg("table %s is a projection already", pg::RelationForMessage(existing)),
-                        errhint("Drop it with freshcrm.drop_projection(), or name another target.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_DUPLICATE_OBJECT),
+                 errmsg("table %s is a projection already", pg::RelationForMessage(existing)),
+                 errhint("Drop it with freshcrm.drop_projection(), or name another target.")));
     }
     LockRelationOid(existing, ShareRowExclusiveLock);
     CheckAdoptable(shape, existing);
@@ -179,10 +183,9 @@ Oid CreateProjection(const Request& request) {
 void DropProjection(Oid target, bool keep_table) {
     const Definition* definition = FindDefinitionOf(target);
     if (definition == nullptr) {
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_OBJECT),
-                 errmsg("table %s is not a projection", pg::RelationForMessage(target)),
-                 errhint("The view freshcrm.projections lists them.")));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("table %s is not a projection", pg::RelationForMessage(target)),
+                        errhint("The view freshcrm.projections lists them.")));
     }
     if (!pg_class_ownercheck(target, GetUserId())) {
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));

@@ -17,8 +17,8 @@ namespace freshcrm::projection {
 
 namespace {
 
-// Reads a transition table from its start. The store is shared by all triggers of the statement: each
-// reader has a position of its own.
+// Reads a transition table from its start. The store is shared by all triggers of the statement:
+// each reader has a position of its own.
 struct TransitionReader {
     Tuplestorestate* store;  // null: the event has no such table
     int position;
@@ -76,7 +76,8 @@ Changes MakeChanges(Projection* projection, const Source* source, TupleDesc desc
     for (int i = 0; i < source->path_count; ++i) {
         const Path& path = source->paths[i];
         const Oid type = path.direct() ? projection->lineage->key_type : path.parameter_type;
-        changes.starts[i] = MakeKeySet(context, type, TupleDescAttr(desc, path.start - 1)->attcollation);
+        changes.starts[i] =
+            MakeKeySet(context, type, TupleDescAttr(desc, path.start - 1)->attcollation);
     }
     return changes;
 }
@@ -113,14 +114,14 @@ bool SameWatched(const Changes& changes, TupleTableSlot* before, TupleTableSlot*
     return true;
 }
 
-// Reads both transition tables. Those of an UPDATE have a row for each row updated, in the same order;
-// where one is longer (a row that moved between partitions), all rows count as changed.
+// Reads both transition tables. Those of an UPDATE have a row for each row updated, in the same
+// order; where one is longer (a row that moved between partitions), all rows count as changed.
 void ReadChanges(Changes* changes, const TriggerData* trigger) {
     const TransitionReader old_rows = OpenTransition(trigger->tg_oldtable, changes->desc);
     const TransitionReader new_rows = OpenTransition(trigger->tg_newtable, changes->desc);
-    const bool paired = old_rows.store != nullptr && new_rows.store != nullptr &&
-                        tuplestore_tuple_count(old_rows.store) ==
-                            tuplestore_tuple_count(new_rows.store);
+    const bool paired =
+        old_rows.store != nullptr && new_rows.store != nullptr &&
+        tuplestore_tuple_count(old_rows.store) == tuplestore_tuple_count(new_rows.store);
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         TupleTableSlot* before = Next(old_rows);
@@ -227,12 +228,11 @@ void Capture(TriggerData* trigger) {
     Projection* projection = OpenProjection(ProjectionIdOf(trigger->tg_trigger));
     const Source* source = FindSource(projection, RelationGetRelid(trigger->tg_relation));
     if (source == nullptr) {
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("table %s is no source of projection %s",
-                        pg::RelationForMessage(RelationGetRelid(trigger->tg_relation)),
-                        projection->name),
-                 errhint("Drop the trigger \"%s\".", trigger->tg_trigger->tgname)));
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("table %s is no source of projection %s",
+                               pg::RelationForMessage(RelationGetRelid(trigger->tg_relation)),
+                               projection->name),
+                        errhint("Drop the trigger \"%s\".", trigger->tg_trigger->tgname)));
     }
     if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
         Maintain(projection, [&] { (void)RecomputeAll(projection); });

@@ -21,8 +21,8 @@ Oid DefinitionTable() {
     return OidIsValid(schema) ? get_relname_relid("projection", schema) : InvalidOid;
 }
 
-// Runs a statement on freshcrm.projection, as its owner, on its latest state; `use` reads the result
-// while SPI is connected.
+// Runs a statement on freshcrm.projection, as its owner, on its latest state; `use` reads the
+// result while SPI is connected.
 template <typename Use>
 void OnDefinitions(const char* sql, int nargs, Oid* types, Datum* values, bool reads, Use use) {
     const Oid table = DefinitionTable();
@@ -85,7 +85,9 @@ Definition* Find(const char* condition, Oid type, Datum value) {
 
 }  // namespace
 
-Definition* FindDefinition(int32 id) { return Find("id = $1", INT4OID, Int32GetDatum(id)); }
+Definition* FindDefinition(int32 id) {
+    return Find("id = $1", INT4OID, Int32GetDatum(id));
+}
 
 Definition* FindDefinitionOf(Oid target) {
     return Find("target = $1::pg_catalog.regclass", OIDOID, ObjectIdGetDatum(target));
@@ -99,7 +101,8 @@ List* DanglingDefinitions() {
     MemoryContext caller = CurrentMemoryContext;
     OnDefinitions(
         "SELECT id FROM freshcrm.projection AS p WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class "
-        "WHERE oid = p.target) OR NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = p.source)",
+        "WHERE oid = p.target) OR NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = "
+        "p.source)",
         0, nullptr, nullptr, true, [&] {
             MemoryContext spi = MemoryContextSwitchTo(caller);
             for (uint64 i = 0; i < SPI_processed; ++i) {
@@ -115,14 +118,14 @@ int32 AddDefinition(const Definition& definition) {
     namestrcpy(&key, definition.key);
     Datum key_datum = NameGetDatum(&key);
     Oid types[] = {OIDOID, OIDOID, NAMEARRAYOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID};
-    Datum values[] = {ObjectIdGetDatum(definition.target),
-                      ObjectIdGetDatum(definition.source),
-                      PointerGetDatum(construct_array(&key_datum, 1, NAMEOID, NAMEDATALEN, false,
-                                                      TYPALIGN_CHAR)),
-                      CStringGetTextDatum(definition.mode),
-                      CStringGetTextDatum(definition.on_error),
-                      definition.options,
-                      BoolGetDatum(definition.target_adopted)};
+    Datum values[] = {
+        ObjectIdGetDatum(definition.target),
+        ObjectIdGetDatum(definition.source),
+        PointerGetDatum(construct_array(&key_datum, 1, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR)),
+        CStringGetTextDatum(definition.mode),
+        CStringGetTextDatum(definition.on_error),
+        definition.options,
+        BoolGetDatum(definition.target_adopted)};
     int32 id = 0;
     OnDefinitions(
         "INSERT INTO freshcrm.projection (target, source, key, mode, on_error, options, "

@@ -23,8 +23,8 @@ struct Definition {
 Definition* FindDefinition(int32 id);
 Definition* FindDefinitionOf(Oid target);
 
-// The ids of the definitions whose view or target is gone, as a list of integers; none when the table of
-// definitions itself is gone.
+// The ids of the definitions whose view or target is gone, as a list of integers; none when the
+// table of definitions itself is gone.
 List* DanglingDefinitions();
 
 // Returns the id of the new row.

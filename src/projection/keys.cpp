@@ -35,9 +35,8 @@ void Add(KeySet* set, Datum value) {
     if (set->count == set->capacity) {
         set->capacity = set->capacity == 0 ? 8 : set->capacity * 2;
         const Size size = sizeof(Datum) * static_cast<Size>(set->capacity);
-        set->values = static_cast<Datum*>(set->values == nullptr
-                                              ? palloc(size)
-                                              : repalloc_huge(set->values, size));
+        set->values = static_cast<Datum*>(
+            set->values == nullptr ? palloc(size) : repalloc_huge(set->values, size));
     }
     if (set->length == -1) {
         value = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));

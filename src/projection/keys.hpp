@@ -3,10 +3,10 @@
 
 #include "pg/postgres.hpp"
 
-
 namespace freshcrm::projection {
 
-// Plain memory: everything is in `context`. Values are copied in and detoasted. NULLs are not members.
+// Plain memory: everything is in `context`. Values are copied in and detoasted. NULLs are not
+// members.
 struct KeySet {
     MemoryContext context;
     Oid type;

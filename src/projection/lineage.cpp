@@ -22,7 +22,9 @@ const WalkedEquality& EqualityAt(const WalkedView& view, int index) {
     return *static_cast<WalkedEquality*>(list_nth(view.equalities, index));
 }
 
-core::ColumnRef ToCore(const WalkedColumn& column) { return {column.occurrence, column.column}; }
+core::ColumnRef ToCore(const WalkedColumn& column) {
+    return {column.occurrence, column.column};
+}
 
 // A core::LineagePath as plain memory, filled by FillPath().
 struct FlatPath {
@@ -33,8 +35,8 @@ struct FlatPath {
     core::PathJoin* joins;  // room for one an occurrence
 };
 
-// The graph of the walk and the path found in it. Of the server it reads lists only, which cannot raise
-// an error: no guard is needed.
+// The graph of the walk and the path found in it. Of the server it reads lists only, which cannot
+// raise an error: no guard is needed.
 void FillPath(const WalkedView& view, int changed, FlatPath* flat) {
     core::LineageGraph graph;
     ListCell* cell;
@@ -48,8 +50,7 @@ void FillPath(const WalkedView& view, int changed, FlatPath* flat) {
     foreach (cell, view.equalities) {
         const auto* equality = static_cast<WalkedEquality*>(lfirst(cell));
         graph.equalities.push_back({ToCore(equality->left), ToCore(equality->right),
-                                    equality->scope,
-                                    equality->left_type == equality->right_type});
+                                    equality->scope, equality->left_type == equality->right_type});
     }
     graph.key = ToCore(view.key);
 
@@ -63,8 +64,8 @@ void FillPath(const WalkedView& view, int changed, FlatPath* flat) {
     }
 }
 
-// "SELECT DISTINCT <key> FROM <tables of the joins> WHERE <first enter> = $1": the tables are named t0,
-// t1, … in the order of the joins.
+// "SELECT DISTINCT <key> FROM <tables of the joins> WHERE <first enter> = $1": the tables are named
+// t0, t1, … in the order of the joins.
 const char* MappingQuery(const WalkedView& view, const FlatPath& path, bool many,
                          Oid parameter_type) {
     const auto table_of = [&](int occurrence) {
@@ -92,8 +93,8 @@ const char* MappingQuery(const WalkedView& view, const FlatPath& path, bool many
     for (int i = 0; i < path.join_count; ++i) {
         const core::PathJoin& join = path.joins[i];
         const WalkedEquality& equality = EqualityAt(view, join.equality);
-        const Oid opno = ToCore(equality.left) == join.enter ? equality.opno
-                                                             : get_commutator(equality.opno);
+        const Oid opno =
+            ToCore(equality.left) == join.enter ? equality.opno : get_commutator(equality.opno);
         appendStringInfo(&sql, "%s%s %s ", i > 0 ? " AND " : " WHERE ", column(join.enter),
                          pg::QualifiedOperator(opno));
         if (i > 0) {
@@ -126,8 +127,8 @@ Path MakePath(const WalkedView& view, int occurrence, FlatPath* flat) {
     path.start = static_cast<AttrNumber>(flat->start.column);
     path.is_key = flat->start == ToCore(view.key);
     if (flat->join_count > 0) {
-        // The operator stands between the value of `start`, whose type it takes on the other side of
-        // an equality that is not interchangeable, and the column entered.
+        // The operator stands between the value of `start`, whose type it takes on the other side
+        // of an equality that is not interchangeable, and the column entered.
         const core::PathJoin& first = flat->joins[0];
         const WalkedEquality& equality = EqualityAt(view, first.equality);
         const bool enters_left = ToCore(equality.left) == first.enter;
@@ -159,22 +160,22 @@ Lineage* TraceLineage(Oid source, const char* key) {
     auto* lineage = static_cast<Lineage*>(palloc0(sizeof(Lineage)));
     lineage->key = get_attnum(source, key);
     if (lineage->key == InvalidAttrNumber) {
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-                        errmsg("key column \"%s\" does not exist in view %s", key,
-                               pg::RelationForMessage(source)),
-                        errhint("Name a column of the view that is different in each of its rows.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_COLUMN),
+                 errmsg("key column \"%s\" does not exist in view %s", key,
+                        pg::RelationForMessage(source)),
+                 errhint("Name a column of the view that is different in each of its rows.")));
     }
     int32 typmod;
     get_atttypetypmodcoll(source, lineage->key, &lineage->key_type, &typmod,
                           &lineage->key_collation);
     if (!OidIsValid(lookup_type_cache(lineage->key_type, TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC)
                         ->cmp_proc)) {
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_FUNCTION),
-                 errmsg("key column \"%s\" has type %s, which cannot be sorted", key,
-                        format_type_be(lineage->key_type)),
-                 errdetail("A key needs an equality with a btree operator class."),
-                 errhint("Choose another key, or cast it in the view.")));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+                        errmsg("key column \"%s\" has type %s, which cannot be sorted", key,
+                               format_type_be(lineage->key_type)),
+                        errdetail("A key needs an equality with a btree operator class."),
+                        errhint("Choose another key, or cast it in the view.")));
     }
 
     const WalkedView view = WalkView(source, lineage->key);

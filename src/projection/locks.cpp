@@ -21,10 +21,12 @@ LOCKTAG Tag(const Projection* projection, uint32 hash, uint16 kind) {
     return tag;
 }
 
-void Lock(const LOCKTAG& tag, LOCKMODE mode) { (void)LockAcquire(&tag, mode, false, false); }
+void Lock(const LOCKTAG& tag, LOCKMODE mode) {
+    (void)LockAcquire(&tag, mode, false, false);
+}
 
-// How many key locks this transaction has taken, over all projections. It counts locks given back by a
-// rolled back savepoint too, and so may escalate early, never late.
+// How many key locks this transaction has taken, over all projections. It counts locks given back
+// by a rolled back savepoint too, and so may escalate early, never late.
 int CountKeyLocks(int more) {
     static LocalTransactionId transaction = InvalidLocalTransactionId;
     static int count = 0;

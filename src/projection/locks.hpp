@@ -1,18 +1,18 @@
 // The locks of projections on keys, in the class of advisory locks.
 //
-// A recompute holds an exclusive lock on each key it recomputes, from before it reads until the end of
-// the transaction; the key need not exist. So of two transactions that change what one key depends on,
-// the second reads after the first has ended, and sees it.
+// A recompute holds an exclusive lock on each key it recomputes, from before it reads until the end
+// of the transaction; the key need not exist. So of two transactions that change what one key
+// depends on, the second reads after the first has ended, and sees it.
 //
 // Lock tags are (database, target table, hash of the key, kind): the kind is a fourth field that
-// PostgreSQL's own advisory locks never use. The hash is that of the key's type, which agrees with its
-// equality (1.0 and 1.00, citext, collations); two keys of one hash wait for each other without need,
-// never the other way round.
+// PostgreSQL's own advisory locks never use. The hash is that of the key's type, which agrees with
+// its equality (1.0 and 1.00, citext, collations); two keys of one hash wait for each other without
+// need, never the other way round.
 //
-// Lock order: (1) the projection's own lock, (2) keys, ascending by hash. Every lock of keys comes with
-// ROW EXCLUSIVE on the projection's own lock; a statement or transaction with more keys than one
-// transaction's share of the lock table (max_locks_per_transaction) takes EXCLUSIVE on it instead, which
-// excludes all others, and no key locks.
+// Lock order: (1) the projection's own lock, (2) keys, ascending by hash. Every lock of keys comes
+// with ROW EXCLUSIVE on the projection's own lock; a statement or transaction with more keys than
+// one transaction's share of the lock table (max_locks_per_transaction) takes EXCLUSIVE on it
+// instead, which excludes all others, and no key locks.
 #pragma once
 
 #include "projection/keys.hpp"

@@ -6,9 +6,9 @@
 
 namespace freshcrm::projection {
 
-// Runs `body` as the projection's owner (pg/owner_scope.hpp) with SPI connected; an error in it gets a
-// context line that names the projection. What it sets up is plain: after an error the end of the
-// (sub)transaction undoes it, and whoever catches the error restores error_context_stack.
+// Runs `body` as the projection's owner (pg/owner_scope.hpp) with SPI connected; an error in it
+// gets a context line that names the projection. What it sets up is plain: after an error the end
+// of the (sub)transaction undoes it, and whoever catches the error restores error_context_stack.
 template <typename Body>
 void Maintain(const Projection* projection, Body body) {
     ErrorContextCallback context{};

@@ -20,8 +20,8 @@ const char* QueryText(const char* sql, int nargs, Oid* types, Datum* values) {
 }
 
 [[noreturn]] void RaiseOption(const char* message, const char* hint) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", message),
-                    errhint("%s", hint)));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", message), errhint("%s", hint)));
     pg_unreachable();
 }
 
@@ -34,9 +34,9 @@ void CheckOptions(Datum options, const Lineage* lineage) {
     for (int i = 0; i < lineage->source_count; ++i) {
         relids[i] = ObjectIdGetDatum(lineage->sources[i].relid);
     }
-    Datum values[] = {options,
-                      PointerGetDatum(construct_array(relids, lineage->source_count, OIDOID,
-                                                      sizeof(Oid), true, TYPALIGN_INT))};
+    Datum values[] = {
+        options, PointerGetDatum(construct_array(relids, lineage->source_count, OIDOID, sizeof(Oid),
+                                                 true, TYPALIGN_INT))};
     if (QueryText("SELECT 1 WHERE pg_catalog.jsonb_typeof($1) <> 'object'", 1, types, values)) {
         RaiseOption("options must be a JSON object", "Write, for instance, {\"fillfactor\": 80}.");
     }
@@ -67,16 +67,16 @@ void CheckOptions(Datum options, const Lineage* lineage) {
         "pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)))",
         2, types, values);
     if (stranger != nullptr) {
-        RaiseOption(psprintf("option trigger_names names \"%s\", which is no table of the view",
-                             stranger),
-                    "Name base tables of the view, as table or schema.table.");
+        RaiseOption(
+            psprintf("option trigger_names names \"%s\", which is no table of the view", stranger),
+            "Name base tables of the view, as table or schema.table.");
     }
 }
 
 int FillfactorOption(Datum options) {
     Oid type = JSONBOID;
-    const char* value = QueryText("SELECT pg_catalog.round(($1->>'fillfactor')::numeric)", 1, &type,
-                                  &options);
+    const char* value =
+        QueryText("SELECT pg_catalog.round(($1->>'fillfactor')::numeric)", 1, &type, &options);
     return value != nullptr ? pg_strtoint32(value) : kDefaultFillfactor;
 }
 

@@ -7,8 +7,8 @@
 
 namespace freshcrm::projection {
 
-// Raises 22023 for an unknown option, a value of the wrong kind and a name in trigger_names that is no
-// base table of the view. Within SPI.
+// Raises 22023 for an unknown option, a value of the wrong kind and a name in trigger_names that is
+// no base table of the view. Within SPI.
 void CheckOptions(Datum options, const Lineage* lineage);
 
 int FillfactorOption(Datum options);

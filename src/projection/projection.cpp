@@ -72,23 +72,24 @@ void CheckTarget(const Projection* projection) {
     for (int i = 0; i < projection->columns->natts; ++i) {
         const auto* column = TupleDescAttr(projection->columns, i);
         const AttrNumber attnum = get_attnum(projection->target, NameStr(column->attname));
-        if (attnum == InvalidAttrNumber || get_atttype(projection->target, attnum) != column->atttypid) {
-            ereport(ERROR,
-                    (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                     errmsg("table %s no longer fits the view %s", projection->name,
-                            pg::RelationForMessage(projection->source)),
-                     errdetail("Column \"%s\" of the view is missing in the table or has another type.",
-                               NameStr(column->attname)),
-                     errhint("Drop the projection and create it again.")));
+        if (attnum == InvalidAttrNumber ||
+            get_atttype(projection->target, attnum) != column->atttypid) {
+            ereport(
+                ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("table %s no longer fits the view %s", projection->name,
+                        pg::RelationForMessage(projection->source)),
+                 errdetail("Column \"%s\" of the view is missing in the table or has another type.",
+                           NameStr(column->attname)),
+                 errhint("Drop the projection and create it again.")));
         }
     }
 }
 
 void LoadKey(Projection* projection) {
     const Lineage* lineage = projection->lineage;
-    const TypeCacheEntry* type =
-        lookup_type_cache(lineage->key_type, TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC |
-                                                 TYPECACHE_HASH_PROC);
+    const TypeCacheEntry* type = lookup_type_cache(
+        lineage->key_type, TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC | TYPECACHE_HASH_PROC);
     projection->key_operator = pg::QualifiedOperator(type->eq_opr);
     fmgr_info_cxt(type->cmp_proc, &projection->key_compare, projection->context);
     if (OidIsValid(type->hash_proc)) {
@@ -119,8 +120,8 @@ Projection* Load(int32 id) {
     LockRelations(definition->source, definition->target);
     const uint64 changes_before = relation_changes;
 
-    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "freshcrm projection",
-                                                  ALLOCSET_SMALL_SIZES);
+    MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "freshcrm projection", ALLOCSET_SMALL_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(context);
     auto* projection = static_cast<Projection*>(palloc0(sizeof(Projection)));
     projection->id = id;

@@ -1,7 +1,7 @@
 // A projection as a backend works with it: its definition, its lineage and its statements.
 //
-// The definition is a row of the table freshcrm.projection. Each backend keeps what it makes of it until
-// one of the relations involved changes; the server's relation-cache invalidation says so.
+// The definition is a row of the table freshcrm.projection. Each backend keeps what it makes of it
+// until one of the relations involved changes; the server's relation-cache invalidation says so.
 #pragma once
 
 #include "etag/row_digest.hpp"
@@ -54,10 +54,9 @@ struct Projection {
 };
 
 // Finds the projection and takes the locks that keep it as it is until the end of the transaction:
-// ACCESS SHARE on the view, ROW EXCLUSIVE on the target (ACCESS SHARE on a standby). The result is good until the end of the
-// transaction, also when it is replaced in between.
-// Raises 42704 when there is none, 55000 when the target no longer fits the view, and what
-// TraceLineage() raises.
+// ACCESS SHARE on the view, ROW EXCLUSIVE on the target (ACCESS SHARE on a standby). The result is
+// good until the end of the transaction, also when it is replaced in between. Raises 42704 when
+// there is none, 55000 when the target no longer fits the view, and what TraceLineage() raises.
 Projection* OpenProjection(int32 id);
 
 // Registers the invalidation callback; once a backend.

@@ -33,12 +33,12 @@ const char* KeyArgument(ArrayType* array) {
     int count;
     deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &names, &nulls, &count);
     if (count != 1 || nulls[0]) {
-        ereport(ERROR,
-                (errcode(count > 1 ? ERRCODE_FEATURE_NOT_SUPPORTED : ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("the key must be one column"),
-                 count == 1 ? errdetail("NULL was given.")
-                            : errdetail("%d columns were given.", count),
-                 errhint("Name one column that is different in each row of the view.")));
+        ereport(
+            ERROR,
+            (errcode(count > 1 ? ERRCODE_FEATURE_NOT_SUPPORTED : ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("the key must be one column"),
+             count == 1 ? errdetail("NULL was given.") : errdetail("%d columns were given.", count),
+             errhint("Name one column that is different in each row of the view.")));
     }
     return NameStr(*DatumGetName(names[0]));
 }
@@ -66,7 +66,8 @@ FRESHCRM_FUNCTION(freshcrm_capture) {
 }
 
 FRESHCRM_FUNCTION(freshcrm_create_projection) {
-    static constexpr const char* kNames[] = {"source", "key", "target", "mode", "on_error", "options"};
+    static constexpr const char* kNames[] = {"source", "key",      "target",
+                                             "mode",   "on_error", "options"};
     for (int i = 0; i < PG_NARGS(); ++i) {
         if (i != 2) {
             RequireArgument(fcinfo, i, kNames[i]);

@@ -125,8 +125,9 @@ void Watch(Walk* walk, const Var* var) {
     }
     WalkedOccurrence* occurrence = Occurrence(walk, level->occurrence[var->varno]);
     if (var->varattno < 0) {
-        RefuseTable(occurrence->relid,
-                    "The view reads a system column of it, which changes without a change of data.");
+        RefuseTable(
+            occurrence->relid,
+            "The view reads a system column of it, which changes without a change of data.");
     }
     if (var->varattno > 0) {
         occurrence->watched = bms_add_member(occurrence->watched, var->varattno);
@@ -139,7 +140,9 @@ void Watch(Walk* walk, const Var* var) {
     table_close(relation, NoLock);
 }
 
-bool IsMutable(Oid function, void*) { return func_volatile(function) != PROVOLATILE_IMMUTABLE; }
+bool IsMutable(Oid function, void*) {
+    return func_volatile(function) != PROVOLATILE_IMMUTABLE;
+}
 
 // Refuses what does not depend on the rows of the base tables alone.
 void CheckImmutable(const Walk* walk, Node* node) {
@@ -185,13 +188,13 @@ Level* MakeLevel(Query* query, Level* parent, int scope, const char* name) {
 
 // A level whose rows are joined rows that pass its WHERE, one for one.
 void CheckOnlyJoins(const Query* query, const char* name) {
-    const char* clause = query->hasAggs || query->groupClause || query->groupingSets ||
-                                 query->havingQual
-                             ? "aggregates or GROUP BY"
-                         : query->distinctClause || query->hasDistinctOn ? "DISTINCT"
-                         : query->hasWindowFuncs                         ? "window functions"
-                         : query->limitCount || query->limitOffset       ? "LIMIT or OFFSET"
-                                                                         : nullptr;
+    const char* clause =
+        query->hasAggs || query->groupClause || query->groupingSets || query->havingQual
+            ? "aggregates or GROUP BY"
+        : query->distinctClause || query->hasDistinctOn ? "DISTINCT"
+        : query->hasWindowFuncs                         ? "window functions"
+        : query->limitCount || query->limitOffset       ? "LIMIT or OFFSET"
+                                                        : nullptr;
     if (clause != nullptr) {
         Refuse(psprintf("%s in %s", clause, name),
                "Outside a scalar subquery this version does not follow a row through it.");
@@ -199,12 +202,12 @@ void CheckOnlyJoins(const Query* query, const char* name) {
 }
 
 void CheckCommon(const Query* query, const char* name) {
-    const char* clause = query->setOperations           ? "UNION, INTERSECT or EXCEPT"
-                         : query->cteList               ? "WITH"
-                         : query->hasTargetSRFs         ? "a set-returning function"
-                         : query->groupingSets          ? "GROUPING SETS"
-                         : query->rowMarks              ? "FOR UPDATE or FOR SHARE"
-                                                        : nullptr;
+    const char* clause = query->setOperations   ? "UNION, INTERSECT or EXCEPT"
+                         : query->cteList       ? "WITH"
+                         : query->hasTargetSRFs ? "a set-returning function"
+                         : query->groupingSets  ? "GROUPING SETS"
+                         : query->rowMarks      ? "FOR UPDATE or FOR SHARE"
+                                                : nullptr;
     if (query->commandType != CMD_SELECT || clause != nullptr) {
         Refuse(psprintf("%s in %s", clause != nullptr ? clause : "the command", name),
                "This version does not follow a row through it.");
@@ -220,10 +223,11 @@ void WalkSubLink(Walk* walk, SubLink* sublink) {
     auto* query = reinterpret_cast<Query*>(sublink->subselect);
     CheckCommon(query, "a subquery");
     if (query->hasWindowFuncs) {
-        Refuse("window functions in a subquery", "This version does not follow a row through them.");
+        Refuse("window functions in a subquery",
+               "This version does not follow a row through them.");
     }
-    WalkQuery(walk->view, MakeLevel(query, walk->level, AddScope(walk, walk->scope, false),
-                                    walk->level->name));
+    WalkQuery(walk->view,
+              MakeLevel(query, walk->level, AddScope(walk, walk->scope, false), walk->level->name));
 }
 
 bool WalkExpressionNode(Node* node, void* context) {
@@ -252,8 +256,8 @@ void WalkExpression(WalkedView* view, Level* level, int scope, void* expression)
     (void)WalkExpressionNode(static_cast<Node*>(expression), &walk);
 }
 
-// The type that values of a column have for an operator: what the operator takes, or the column's own
-// where that is polymorphic (enums, arrays).
+// The type that values of a column have for an operator: what the operator takes, or the column's
+// own where that is polymorphic (enums, arrays).
 Oid OperandType(Oid operator_type, Node* operand) {
     if (!IsPolymorphicType(operator_type)) {
         return operator_type;
@@ -270,8 +274,8 @@ Oid ColumnCollation(const Walk* walk, const WalkedColumn& column) {
     return collation;
 }
 
-// Collects `a.x = b.y`. The equality must be the columns' own: another collation could hold equal what
-// an index and a lock on the column do not.
+// Collects `a.x = b.y`. The equality must be the columns' own: another collation could hold equal
+// what an index and a lock on the column do not.
 void CollectEquality(Walk* walk, const OpExpr* op) {
     if (list_length(op->args) != 2) {
         return;
@@ -342,8 +346,7 @@ void AddTable(WalkedView* view, Level* level, int scope, const RangeTblEntry* rt
         reason = "It is a system catalog, on which there can be no triggers.";
     } else if (reason == nullptr && get_rel_relispartition(rte->relid)) {
         reason = "It is a partition: rows written through its root fire no trigger of its own.";
-    } else if (reason == nullptr &&
-               (has_subclass(rte->relid) || has_superclass(rte->relid))) {
+    } else if (reason == nullptr && (has_subclass(rte->relid) || has_superclass(rte->relid))) {
         reason = "It takes part in inheritance, which this version does not follow.";
     } else if (reason == nullptr && rte->tablesample != nullptr) {
         reason = "It is read with TABLESAMPLE.";
@@ -457,10 +460,11 @@ WalkedView WalkView(Oid view_oid, AttrNumber key) {
     const auto* occurrence =
         static_cast<WalkedOccurrence*>(list_nth(view.occurrences, view.key.occurrence));
     if (InsideOuterJoin(view, occurrence->scope)) {
-        Refuse(psprintf("key column \"%s\" of %s", entry->resname, name),
-               psprintf("Table %s stands on the nullable side of an outer join, so that the key can "
-                        "be NULL.",
-                        pg::RelationForMessage(occurrence->relid)));
+        Refuse(
+            psprintf("key column \"%s\" of %s", entry->resname, name),
+            psprintf("Table %s stands on the nullable side of an outer join, so that the key can "
+                     "be NULL.",
+                     pg::RelationForMessage(occurrence->relid)));
     }
     return view;
 }

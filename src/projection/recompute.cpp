@@ -23,19 +23,27 @@ struct DiffReader {
     Projection* projection;
     bool null_is_key;  // a row that has the key on neither side is a NULL key, not a missing one
     Write write;
-    uint64 run;        // the value of Projection::runs that this run began with
+    uint64 run;  // the value of Projection::runs that this run began with
     Counts counts;
     DiffRow row;
     KeyChecker unique;
 };
 
 DiffReader Begin(Projection* projection, bool null_is_key, Write write) {
-    return {projection, null_is_key, write, ++*projection->runs, {}, MakeDiffRow(projection),
+    return {projection,
+            null_is_key,
+            write,
+            ++*projection->runs,
+            {},
+            MakeDiffRow(projection),
             MakeKeyChecker(projection)};
 }
 
-// What is being read is out of date: writing a row fired a trigger that recomputed the same projection.
-bool Overtaken(const DiffReader* reader) { return reader->run != *reader->projection->runs; }
+// What is being read is out of date: writing a row fired a trigger that recomputed the same
+// projection.
+bool Overtaken(const DiffReader* reader) {
+    return reader->run != *reader->projection->runs;
+}
 
 void ApplyRow(DiffReader* reader) {
     Projection* projection = reader->projection;
@@ -154,9 +162,9 @@ void RaiseNullKey(const Projection* projection) {
 }
 
 KeyChecker MakeKeyChecker(Projection* projection) {
-    return {projection, false, Datum{0},
-            AllocSetContextCreate(CurrentMemoryContext, "freshcrm previous key",
-                                  ALLOCSET_SMALL_SIZES)};
+    return {
+        projection, false, Datum{0},
+        AllocSetContextCreate(CurrentMemoryContext, "freshcrm previous key", ALLOCSET_SMALL_SIZES)};
 }
 
 void CheckUnique(KeyChecker* checker, Datum key) {

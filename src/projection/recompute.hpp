@@ -1,8 +1,8 @@
 // Recompute: makes the target equal the view for given keys, writing only what differs.
 //
-// All functions are to be called within Maintain(). They raise 21000 when the view returns a key twice,
-// 40001 when a transaction above READ COMMITTED would overwrite a row version that it cannot see, and
-// whatever the view's expressions raise.
+// All functions are to be called within Maintain(). They raise 21000 when the view returns a key
+// twice, 40001 when a transaction above READ COMMITTED would overwrite a row version that it cannot
+// see, and whatever the view's expressions raise.
 #pragma once
 
 #include "projection/keys.hpp"
@@ -22,8 +22,8 @@ enum class Write {
     kAlways,       // also over a row whose tag is right, for a repair of its columns
 };
 
-// The keys of a set that is sorted and unique: locked, then read with a fresh snapshot, compared with the
-// target, and written.
+// The keys of a set that is sorted and unique: locked, then read with a fresh snapshot, compared
+// with the target, and written.
 Counts RecomputeKeys(Projection* projection, const KeySet* keys, Write write = Write::kIfDifferent);
 
 // All keys of the view and the target. Raises 23502 too, for a NULL key.
@@ -34,8 +34,8 @@ void CheckNoNullKey(Projection* projection);
 
 [[noreturn]] void RaiseNullKey(const Projection* projection);
 
-// Sees that the view's keys differ. Diffs come in the order of the view's keys, so that a key that comes
-// twice comes twice in a row.
+// Sees that the view's keys differ. Diffs come in the order of the view's keys, so that a key that
+// comes twice comes twice in a row.
 struct KeyChecker {
     Projection* projection;
     bool has_previous;

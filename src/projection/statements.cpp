@@ -11,7 +11,9 @@ const char* ColumnName(const Projection* projection, int index) {
     return quote_identifier(NameStr(TupleDescAttr(projection->columns, index)->attname));
 }
 
-const char* Key(const Projection* projection) { return quote_identifier(projection->key); }
+const char* Key(const Projection* projection) {
+    return quote_identifier(projection->key);
+}
 
 // The plan in `plan`, prepared from what `make_sql` returns when it is not there yet.
 template <typename MakeSql>
@@ -58,15 +60,16 @@ const char* ColumnList(const Projection* projection, const char* prefix) {
 }
 
 SPIPlanPtr DiffOne(Projection* projection) {
-    return Kept(projection, &projection->statements.diff_one, 1, &projection->lineage->key_type, [&] {
-        const char* key = Key(projection);
-        return psprintf(
-            "SELECT %s, t.%s, t.%s FROM (VALUES (1)) AS one "
-            "LEFT JOIN %s AS v ON v.%s %s $1 LEFT JOIN ONLY %s AS t ON t.%s %s $1",
-            ColumnList(projection, "v."), key, kVersionEtag,
-            pg::QualifiedRelation(projection->source), key, projection->key_operator,
-            pg::QualifiedRelation(projection->target), key, projection->key_operator);
-    });
+    return Kept(projection, &projection->statements.diff_one, 1, &projection->lineage->key_type,
+                [&] {
+                    const char* key = Key(projection);
+                    return psprintf(
+                        "SELECT %s, t.%s, t.%s FROM (VALUES (1)) AS one "
+                        "LEFT JOIN %s AS v ON v.%s %s $1 LEFT JOIN ONLY %s AS t ON t.%s %s $1",
+                        ColumnList(projection, "v."), key, kVersionEtag,
+                        pg::QualifiedRelation(projection->source), key, projection->key_operator,
+                        pg::QualifiedRelation(projection->target), key, projection->key_operator);
+                });
 }
 
 SPIPlanPtr DiffMany(Projection* projection) {
@@ -115,22 +118,20 @@ SPIPlanPtr Insert(Projection* projection) {
 
 SPIPlanPtr Update(Projection* projection) {
     const int count = ColumnCount(projection);
-    return Kept(projection, &projection->statements.update, count + 1,
-                ColumnTypesAndTag(projection), [&] {
-                    StringInfoData sql;
-                    initStringInfo(&sql);
-                    appendStringInfo(&sql, "UPDATE ONLY %s AS t SET ",
-                                     pg::QualifiedRelation(projection->target));
-                    for (int i = 0; i < count; ++i) {
-                        appendStringInfo(&sql, "%s = $%d, ", ColumnName(projection, i), i + 1);
-                    }
-                    appendStringInfo(
-                        &sql,
-                        "%s = $%d, %s = pg_catalog.clock_timestamp() WHERE t.%s %s $%d",
-                        kVersionEtag, count + 1, kUpdatedAt, Key(projection),
-                        projection->key_operator, projection->lineage->key);
-                    return sql.data;
-                });
+    return Kept(
+        projection, &projection->statements.update, count + 1, ColumnTypesAndTag(projection), [&] {
+            StringInfoData sql;
+            initStringInfo(&sql);
+            appendStringInfo(&sql, "UPDATE ONLY %s AS t SET ",
+                             pg::QualifiedRelation(projection->target));
+            for (int i = 0; i < count; ++i) {
+                appendStringInfo(&sql, "%s = $%d, ", ColumnName(projection, i), i + 1);
+            }
+            appendStringInfo(&sql, "%s = $%d, %s = pg_catalog.clock_timestamp() WHERE t.%s %s $%d",
+                             kVersionEtag, count + 1, kUpdatedAt, Key(projection),
+                             projection->key_operator, projection->lineage->key);
+            return sql.data;
+        });
 }
 
 SPIPlanPtr Remove(Projection* projection) {

@@ -1,5 +1,6 @@
-// The SQL of a projection: what it reads and writes. All names are qualified and quoted; a statement is
-// prepared when it is first needed. To be called with SPI connected, as the projection's owner.
+// The SQL of a projection: what it reads and writes. All names are qualified and quoted; a
+// statement is prepared when it is first needed. To be called with SPI connected, as the
+// projection's owner.
 #pragma once
 
 #include "projection/projection.hpp"
@@ -29,7 +30,9 @@ SPIPlanPtr Update(Projection* projection);
 SPIPlanPtr Remove(Projection* projection);
 
 // The number of the view's columns; in a diff row the target's key and tag follow.
-inline int ColumnCount(const Projection* projection) { return projection->columns->natts; }
+inline int ColumnCount(const Projection* projection) {
+    return projection->columns->natts;
+}
 
 // `"a", "b"`: the view's columns, each after `prefix`.
 const char* ColumnList(const Projection* projection, const char* prefix);

@@ -38,20 +38,20 @@ const char* CollateClause(const FormData_pg_attribute* column) {
 void CheckNotBookkeeping(const FormData_pg_attribute* column) {
     if (strcmp(NameStr(column->attname), kUpdatedAt) == 0 ||
         strcmp(NameStr(column->attname), kVersionEtag) == 0) {
-        ereport(ERROR,
-                (errcode(ERRCODE_DUPLICATE_COLUMN),
-                 errmsg("the view has a column \"%s\"", NameStr(column->attname)),
-                 errdetail("A projection adds columns %s and %s of its own.", kUpdatedAt, kVersionEtag),
-                 errhint("Give the column another name in the view.")));
+        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
+                        errmsg("the view has a column \"%s\"", NameStr(column->attname)),
+                        errdetail("A projection adds columns %s and %s of its own.", kUpdatedAt,
+                                  kVersionEtag),
+                        errhint("Give the column another name in the view.")));
     }
 }
 
 [[noreturn]] void RaiseMisfit(Oid target, const char* detail) {
-    ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE),
-                    errmsg("table %s exists and does not fit the view",
-                           pg::RelationForMessage(target)),
-                    errdetail("%s", detail),
-                    errhint("Drop it, change it to fit, or name another target.")));
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_DUPLICATE_TABLE),
+         errmsg("table %s exists and does not fit the view", pg::RelationForMessage(target)),
+         errdetail("%s", detail), errhint("Drop it, change it to fit, or name another target.")));
     pg_unreachable();
 }
 
@@ -146,12 +146,11 @@ void CheckAdoptable(const TargetShape& shape, Oid target) {
         }
     }
     if (!HasUniqueIndex(table, get_attnum(target, shape.key))) {
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("table %s has no unique index on \"%s\"", pg::RelationForMessage(target),
-                        shape.key),
-                 errdetail("A projection finds its rows by the key."),
-                 errhint("Make the column its primary key.")));
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("table %s has no unique index on \"%s\"",
+                               pg::RelationForMessage(target), shape.key),
+                        errdetail("A projection finds its rows by the key."),
+                        errhint("Make the column its primary key.")));
     }
     table_close(table, NoLock);
     table_close(view, NoLock);

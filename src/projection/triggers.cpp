@@ -41,8 +41,7 @@ bool CapturesFor(HeapTuple tuple, TupleDesc desc, const char* id) {
     const auto* form = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
     bool isnull;
     const Datum args = heap_getattr(tuple, Anum_pg_trigger_tgargs, desc, &isnull);
-    return form->tgnargs == 1 && !isnull &&
-           strcmp(VARDATA_ANY(DatumGetByteaPP(args)), id) == 0;
+    return form->tgnargs == 1 && !isnull && strcmp(VARDATA_ANY(DatumGetByteaPP(args)), id) == 0;
 }
 
 }  // namespace

@@ -5,9 +5,9 @@
 
 namespace freshcrm::projection {
 
-// Makes four statement-level AFTER triggers on every base table, one an event, as the current user, who
-// needs TRIGGER on the tables. They are called <name>_insert, <name> (of UPDATE), <name>_delete and
-// <name>_truncate; the name is the option trigger_names' or freshcrm_<id>. Within SPI.
+// Makes four statement-level AFTER triggers on every base table, one an event, as the current user,
+// who needs TRIGGER on the tables. They are called <name>_insert, <name> (of UPDATE), <name>_delete
+// and <name>_truncate; the name is the option trigger_names' or freshcrm_<id>. Within SPI.
 void CreateTriggers(const Projection* projection, Datum options);
 
 // Drops every trigger that captures for the projection, wherever it is and whoever owns the table.

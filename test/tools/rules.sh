@@ -144,8 +144,9 @@ rule_security_definer() {
         done
 }
 
-# Pure functions of their arguments; every other function is for those whom it is granted to.
-public_functions="'etag', 'row_etag', 'sha256_hex'"
+# Functions of their arguments and of what the caller may read anyway, and the trigger function, which only who
+# may create triggers on a base table can use; every other function is for those whom it is granted to.
+public_functions="'etag', 'row_etag', 'sha256_hex', 'capture', 'crm_mapped_columns', 'crm_cockpit_query'"
 
 rule_public_functions() {
     query "SELECT proname FROM $members JOIN pg_proc AS p ON classid = 'pg_proc'::regclass AND objid = p.oid

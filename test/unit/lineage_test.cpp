@@ -123,8 +123,8 @@ TEST(Lineage, WithoutAnEqualityThereIsNoPath) {
 }
 
 TEST(Lineage, OnBelongsToTheNullableSide) {
-    // leads CROSS JOIN c LEFT JOIN n ON n.1 = leads.1 AND n.2 = c.2: a changed c affects all leads, not
-    // only those with an n.
+    // leads CROSS JOIN c LEFT JOIN n ON n.1 = leads.1 AND n.2 = c.2: a changed c affects all leads,
+    // not only those with an n.
     LineageGraph graph = Leads();
     const int c = AddOccurrence(&graph);
     const int nullable = AddScope(&graph, true);
@@ -152,8 +152,8 @@ TEST(Lineage, AnInnerJoinOnTheNullableSide) {
 }
 
 TEST(Lineage, ASublinkOnTheNullableSide) {
-    // leads LEFT JOIN c ON c.1 = leads.2, SELECT (… FROM r WHERE r.1 = c.3): the sublink has a value only
-    // where there is a c, and there ON holds.
+    // leads LEFT JOIN c ON c.1 = leads.2, SELECT (… FROM r WHERE r.1 = c.3): the sublink has a
+    // value only where there is a c, and there ON holds.
     LineageGraph graph = Leads();
     const int nullable = AddScope(&graph, true);
     const int c = AddOccurrence(&graph, nullable);
@@ -192,8 +192,8 @@ TEST(Lineage, NestedSublinksReachOut) {
     EXPECT_EQ(path->key, (ColumnRef{l, 2}));
 }
 
-// What must hold of any path found in any graph: it starts at the changed occurrence, each join is probed
-// with what is known by then, and the key is a column of the row or table at its end.
+// What must hold of any path found in any graph: it starts at the changed occurrence, each join is
+// probed with what is known by then, and the key is a column of the row or table at its end.
 TEST(Lineage, PathsOfRandomGraphsAreWellFormed) {
     std::mt19937 random(42);
     const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
@@ -224,7 +224,8 @@ TEST(Lineage, PathsOfRandomGraphsAreWellFormed) {
             EXPECT_EQ(path->start.occurrence, changed);
             std::vector<int> known = {changed};
             for (const PathJoin& join : path->joins) {
-                EXPECT_NE(std::find(known.begin(), known.end(), join.probe.occurrence), known.end());
+                EXPECT_NE(std::find(known.begin(), known.end(), join.probe.occurrence),
+                          known.end());
                 known.push_back(join.enter.occurrence);
             }
             EXPECT_EQ(path->key.occurrence, known.back());
