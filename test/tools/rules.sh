@@ -1,4 +1,6 @@
 # shellcheck shell=bash
+# The variable `private` is private-server.sh's.
+# shellcheck disable=SC2154
 # The project's own rules, for lint. Each prints what breaks it, as "file:line: why".
 
 # Core knows nothing of the server; pg knows core; a capability knows both, and of the other
@@ -86,6 +88,19 @@ rule_exported_symbols() {
         sed 's/^/freshcrm.so:1: only what the server looks up may be exported: /'
 }
 
+rule_c_functions() {
+    local file line symbol named
+    named=$(grep -rnoE "'MODULE_PATHNAME', *'[a-z0-9_]+'" sql --include='*.sql' --exclude='freshcrm--*' |
+        sed -E "s/:'MODULE_PATHNAME', *'([a-z0-9_]+)'/:\\1/")
+    while IFS=: read -r file line symbol; do
+        exported | grep -qxF "$symbol" || echo "$file:$line: freshcrm.so has no function $symbol"
+    done <<< "$named"
+    for symbol in $(exported | grep '^freshcrm_'); do
+        grep -q ":$symbol\$" <<< "$named" ||
+            echo "$(grep -rn "FRESHCRM_FUNCTION($symbol)" src | cut -d: -f1,2): no SQL function uses $symbol"
+    done
+}
+
 # The rules below ask a server in which the extension is created: query SQL.
 query() {
     (cd "$private" && as_user psql -X -q -At -v ON_ERROR_STOP=1 -c "$1")
@@ -105,20 +120,6 @@ report() {
     local name
     while read -r name; do
         echo "$(where "CREATE .*[ .]$name\>"): $name $1"
-    done
-}
-
-rule_c_functions() {
-    local named symbol
-    named=$(query "SELECT DISTINCT prosrc FROM $members JOIN pg_proc AS p
-        ON classid = 'pg_proc'::regclass AND objid = p.oid
-        WHERE prolang = (SELECT oid FROM pg_language WHERE lanname = 'c')")
-    for symbol in $named; do
-        exported | grep -qxF "$symbol" || echo "$(where "'$symbol'"): freshcrm.so has no function $symbol"
-    done
-    for symbol in $(exported | grep '^freshcrm_'); do
-        grep -qxF "$symbol" <<< "$named" ||
-            echo "$(grep -rn "FRESHCRM_FUNCTION($symbol)" src | cut -d: -f1,2): no SQL function uses $symbol"
     done
 }
 
