@@ -19,15 +19,20 @@ extern "C" {
 
 namespace freshcrm::pg {
 
-// Runs a body that may throw; what it throws is raised outside the catch block.
+// Runs a body that may throw; what it throws is raised outside the catch block, with the error
+// context of the caller: that of the frames that the exception left is gone with them.
 template <typename F>
 auto Enter(F body) -> std::invoke_result_t<F&> {
+    sigjmp_buf* const exception_stack = PG_exception_stack;
+    ErrorContextCallback* const context_stack = error_context_stack;
     PendingError pending;
     try {
         return body();
     } catch (...) {
         pending = PendingError::FromCurrentException();
     }
+    PG_exception_stack = exception_stack;
+    error_context_stack = context_stack;
     pending.Raise();
 }
 

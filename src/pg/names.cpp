@@ -33,11 +33,10 @@ const char* QualifiedOperator(Oid opno) {
 }
 
 const char* QualifiedType(Oid type, int32 typmod) {
-    bits16 flags = FORMAT_TYPE_FORCE_QUALIFY;
-    if (typmod >= 0) {
-        flags |= FORMAT_TYPE_TYPEMOD_GIVEN;
-    }
-    return format_type_extended(type, typmod, flags);
+    // Without "given", a type of no length such as bpchar would be written character, which is one
+    // of length 1.
+    return format_type_extended(type, typmod,
+                                FORMAT_TYPE_FORCE_QUALIFY | FORMAT_TYPE_TYPEMOD_GIVEN);
 }
 
 const char* RelationForMessage(Oid relid) {

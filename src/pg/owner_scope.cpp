@@ -2,7 +2,11 @@
 
 extern "C" {
 #include "catalog/namespace.h"
+#include "utils/bytea.h"
+#include "utils/float.h"
 #include "utils/guc.h"
+#include "utils/rls.h"
+#include "utils/xml.h"
 }
 
 #include <cstring>
@@ -13,12 +17,33 @@ namespace {
 
 constexpr const char* kSearchPath = "pg_catalog, pg_temp";
 
+void Set(const char* name, const char* value) {
+    (void)set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                            false);
+}
+
 // Setting it costs some microseconds and makes the namespace cache start anew; a nested scope need
 // not.
 void PinSearchPath() {
     if (namespace_search_path == nullptr || std::strcmp(namespace_search_path, kSearchPath) != 0) {
-        (void)set_config_option("search_path", kSearchPath, PGC_USERSET, PGC_S_SESSION,
-                                GUC_ACTION_SAVE, true, 0, false);
+        Set("search_path", kSearchPath);
+    }
+}
+
+// What functions depend on that call themselves immutable: the text forms of floating point
+// numbers, bytea and xml. And row_security, which pg_dump switches off for a restore.
+void PinFormats() {
+    if (extra_float_digits != 1) {
+        Set("extra_float_digits", "1");
+    }
+    if (bytea_output != BYTEA_OUTPUT_HEX) {
+        Set("bytea_output", "hex");
+    }
+    if (xmlbinary != XMLBINARY_BASE64) {
+        Set("xmlbinary", "base64");
+    }
+    if (!row_security) {
+        Set("row_security", "on");
     }
 }
 
@@ -34,6 +59,7 @@ OwnerScope BeginPinnedSearchPath() {
 
 OwnerScope BeginAsOwner(Oid owner) {
     const OwnerScope scope = BeginPinnedSearchPath();
+    PinFormats();
     SetUserIdAndSecContext(owner, scope.security_context | SECURITY_RESTRICTED_OPERATION);
     return scope;
 }

@@ -5,10 +5,10 @@
 //     pg::EndAsOwner(scope);
 //
 // Between the two, code runs as `owner` in a security-restricted operation (it can not change the
-// role or leave temporary objects and cursors behind) with search_path = pg_catalog, pg_temp, so
-// that neither the caller's search_path nor its temporary objects mean anything. An error in
-// between is undone by the end of the (sub)transaction, which is why this is a plain struct.
-// Source: commands/matview.c, ExecRefreshMatView().
+// role or leave temporary objects and cursors behind) with search_path = pg_catalog, pg_temp and
+// pinned settings of text forms, so that neither the caller's search_path nor its temporary objects
+// nor its settings mean anything. An error in between is undone by the end of the (sub)transaction,
+// which is why this is a plain struct. Source: commands/matview.c, ExecRefreshMatView().
 #pragma once
 
 #include "pg/postgres.hpp"

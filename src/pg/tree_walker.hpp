@@ -1,5 +1,5 @@
-// expression_tree_walker() with a typed callback. PostgreSQL 15 declares the callback without a
-// prototype, which C++ reads as "no arguments"; 16 types it.
+// expression_tree_walker() and its kin with typed callbacks. PostgreSQL 15 declares the callback
+// without a prototype, which C++ reads as "no arguments"; 16 types it.
 #pragma once
 
 #include "pg/postgres.hpp"
@@ -19,6 +19,17 @@ inline bool WalkExpressionTree(Node* node, TreeWalker walker, void* context) {
         node, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker)), context);
 #else
     return expression_tree_walker(node, walker, context);
+#endif
+}
+
+using TreeMutator = Node* (*)(Node*, void*);
+
+inline Node* MutateExpressionTree(Node* node, TreeMutator mutator, void* context) {
+#if PG_VERSION_NUM < 160000
+    return expression_tree_mutator(
+        node, reinterpret_cast<Node* (*)()>(reinterpret_cast<void (*)()>(mutator)), context);
+#else
+    return expression_tree_mutator(node, mutator, context);
 #endif
 }
 

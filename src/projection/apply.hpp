@@ -5,24 +5,26 @@
 
 namespace freshcrm::projection {
 
-// In a row of a diff the target's key and tag follow the view's columns, and in one of VerifyAll()
-// the target's columns follow those.
-inline constexpr int kDiffExtra = 2;
-
 // One row of a diff (statements.hpp), made once and read into again and again: it points into the
 // tuple last read.
 struct DiffRow {
+    // The view's columns; then the target's key, its tag and, in a row of VerifyAll(), its columns.
     Datum* values;
     bool* nulls;
     char* null_flags;  // as SPI takes them
     bool in_view;
     bool in_target;
-    Datum target_key;
-    Datum target_tag;
+    const Datum* view_key;  // gathered from the columns
+    const Datum* target_key;
     char tag[etag::kTagBytes];  // of the view's row, when in_view
 };
 
+// Where the target's columns begin in a row of VerifyAll().
+int StoredColumns(const Projection* projection);
+
 DiffRow MakeDiffRow(const Projection* projection);
+
+// Raises 23502 when the view's row has a key that is NULL in part.
 void ReadDiffRow(const Projection* projection, DiffRow* row, HeapTuple tuple, TupleDesc desc);
 
 // The target holds the row as the view returns it.

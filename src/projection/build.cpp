@@ -10,6 +10,8 @@
 #include "projection/triggers.hpp"
 
 extern "C" {
+#include "access/relation.h"
+#include "access/table.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "storage/lmgr.h"
@@ -107,13 +109,15 @@ void LockSources(const Lineage* lineage) {
     }
 }
 
+constexpr int kMaxColumns = 800;
+
 struct Target {
     Oid relid;
     bool adopted;
 };
 
 Target MakeTarget(const Request& request) {
-    const TargetShape shape{request.source, request.key, get_rel_namespace(request.source),
+    const TargetShape shape{request.source, request.keys, get_rel_namespace(request.source),
                             request.target != nullptr
                                 ? request.target
                                 : makeObjectName(get_rel_name(request.source), nullptr, "hot"),
@@ -144,40 +148,75 @@ void CheckNotItsOwnSource(const Lineage* lineage, Oid target) {
     }
 }
 
-void CheckSource(const Request& request) {
+// Returns the view's owner, as whom all is made: what the view computes is computed as its owner,
+// and a target of another owner would lend that one's rights to who can change the view.
+Oid CheckSource(const Request& request) {
     if (!pg_class_ownercheck(request.source, GetUserId())) {
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("must be owner of view %s", pg::RelationForMessage(request.source)),
                         errdetail("The projection shows in a table what the view shows."),
                         errhint("Ask its owner to create the projection.")));
     }
+    Relation view = relation_open(request.source, NoLock);
+    const Oid owner = view->rd_rel->relowner;
+    const int columns = RelationGetNumberOfAttributes(view);
+    relation_close(view, NoLock);
+    // Two rows of the view's columns have to fit into one of the server's.
+    if (columns > kMaxColumns) {
+        ereport(ERROR,
+                (errcode(ERRCODE_TOO_MANY_COLUMNS),
+                 errmsg("view %s has %d columns", pg::RelationForMessage(request.source), columns),
+                 errdetail("A projection can have %d.", kMaxColumns), errhint("Split the view.")));
+    }
+    return owner;
 }
 
-}  // namespace
+void WarnOfRowSecurity(const Lineage* lineage) {
+    for (int i = 0; i < lineage->source_count; ++i) {
+        Relation table = table_open(lineage->sources[i].relid, NoLock);
+        if (table->rd_rel->relrowsecurity) {
+            ereport(WARNING, (errmsg("the row-level security of table %s does not protect its copy",
+                                     pg::RelationForMessage(RelationGetRelid(table))),
+                              errhint("Give the projection's table policies of its own.")));
+        }
+        table_close(table, NoLock);
+    }
+}
 
-Oid CreateProjection(const Request& request) {
-    CheckModes(request);
-    LockRelationOid(request.source, AccessShareLock);
-    const Lineage* lineage = TraceLineage(request.source, request.key);
-    CheckSource(request);
+Oid CreateAsOwner(const Request& request) {
+    const Lineage* lineage = TraceLineage(request.source, request.keys);
     CheckSourcePrivileges(lineage);
-
-    const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
     SPI_connect();
     CheckOptions(request.options, lineage);
     CheckDependencies(request.source, lineage);
     LockSources(lineage);
     const Target target = MakeTarget(request);
     CheckNotItsOwnSource(lineage, target.relid);
-    const int32 id = AddDefinition({0, target.relid, request.source, request.key, request.mode,
+    const int32 id = AddDefinition({0, target.relid, request.source, request.keys, request.mode,
                                     request.on_error, request.options, target.adopted});
     Projection* projection = OpenProjection(id);
     CreateTriggers(projection, request.options);
     SPI_finish();
-    pg::EndAsOwner(scope);
 
     Maintain(projection, [&] { (void)RecomputeAll(projection); });
+    WarnOfRowSecurity(lineage);
     return target.relid;
+}
+
+}  // namespace
+
+Oid CreateProjection(const Request& request) {
+    CheckModes(request);
+    if (get_rel_relkind(request.source) == RELKIND_VIEW) {
+        LockRelationOid(request.source, AccessShareLock);
+        const pg::OwnerScope scope = pg::BeginAsOwner(CheckSource(request));
+        const Oid target = CreateAsOwner(request);
+        pg::EndAsOwner(scope);
+        return target;
+    }
+    // Raises: it is no view.
+    (void)TraceLineage(request.source, request.keys);
+    return InvalidOid;
 }
 
 void DropProjection(Oid target, bool keep_table) {

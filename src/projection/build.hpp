@@ -7,7 +7,7 @@ namespace freshcrm::projection {
 
 struct Request {
     Oid source;
-    const char* key;
+    List* keys;          // names
     const char* target;  // null: <source>_hot
     const char* mode;
     const char* on_error;

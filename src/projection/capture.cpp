@@ -8,6 +8,9 @@
 extern "C" {
 #include "executor/executor.h"
 #include "executor/tuptable.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "utils/array.h"
 #include "utils/datum.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
@@ -50,7 +53,7 @@ void Close(const TransitionReader& reader) {
     }
 }
 
-const Source* FindSource(const Projection* projection, Oid relid) {
+Source* FindSource(const Projection* projection, Oid relid) {
     for (int i = 0; i < projection->lineage->source_count; ++i) {
         if (projection->lineage->sources[i].relid == relid) {
             return &projection->lineage->sources[i];
@@ -59,40 +62,101 @@ const Source* FindSource(const Projection* projection, Oid relid) {
     return nullptr;
 }
 
-// What a statement changed, path by path: the values that each path starts from.
+// What a statement changed, path by path: the tuples of values that each path starts from.
 struct Changes {
     Projection* projection;
-    const Source* source;
+    Source* source;
     TupleDesc desc;
     KeySet* starts;  // one a path
-    bool null_key;   // a new row has a NULL in the key column itself
+    ExprContext* expressions;
+    bool null_key;  // a row of the view may have come whose key is NULL
 };
 
-Changes MakeChanges(Projection* projection, const Source* source, TupleDesc desc,
-                    MemoryContext context) {
-    Changes changes{projection, source, desc, nullptr, false};
+KeySet MakeStarts(const Path& path, MemoryContext context) {
+    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path.start_count)));
+    auto* collations = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path.start_count)));
+    for (int i = 0; i < path.start_count; ++i) {
+        types[i] = path.starts[i].type;
+        collations[i] = path.starts[i].collation;
+    }
+    return MakeKeySet(context, path.start_count, types, collations);
+}
+
+Changes MakeChanges(Projection* projection, Source* source, TupleDesc desc, MemoryContext context) {
+    Changes changes{projection, source, desc, nullptr, CreateStandaloneExprContext(), false};
     changes.starts =
         static_cast<KeySet*>(palloc(sizeof(KeySet) * static_cast<Size>(source->path_count)));
     for (int i = 0; i < source->path_count; ++i) {
-        const Path& path = source->paths[i];
-        const Oid type = path.direct() ? projection->lineage->key_type : path.parameter_type;
-        changes.starts[i] =
-            MakeKeySet(context, type, TupleDescAttr(desc, path.start - 1)->attcollation);
+        Path* path = &source->paths[i];
+        changes.starts[i] = MakeStarts(*path, context);
+        for (int j = 0; j < path->start_count; ++j) {
+            Start* start = &path->starts[j];
+            if (start->expression != nullptr && start->state == nullptr) {
+                MemoryContext caller = MemoryContextSwitchTo(projection->context);
+                start->state = ExecInitExpr(expression_planner(start->expression), nullptr);
+                MemoryContextSwitchTo(caller);
+            }
+        }
     }
     return changes;
 }
 
-void AddRow(Changes* changes, TupleTableSlot* slot, bool is_new) {
-    for (int i = 0; i < changes->source->path_count; ++i) {
-        const Path& path = changes->source->paths[i];
-        bool isnull;
-        const Datum value = slot_getattr(slot, path.start, &isnull);
-        if (!isnull) {
-            Add(&changes->starts[i], value);
-        } else if (path.is_key && is_new) {
-            changes->null_key = true;
+Datum StartValue(const Changes& changes, const Start& start, TupleTableSlot* slot, bool* isnull) {
+    if (start.expression == nullptr) {
+        return slot_getattr(slot, start.column, isnull);
+    }
+    changes.expressions->ecxt_scantuple = slot;
+    return ExecEvalExprSwitchContext(start.state, changes.expressions, isnull);
+}
+
+// Adds the tuples of one row from the start `next` on, one for each combination of the elements of
+// arrays. Equality is strict: a NULL leads nowhere.
+void AddTuples(Changes* changes, int path_number, TupleTableSlot* slot, Datum* tuple, int next,
+               bool* null_met) {
+    const Path& path = changes->source->paths[path_number];
+    if (next == path.start_count) {
+        Add(&changes->starts[path_number], tuple);
+        return;
+    }
+    const Start& start = path.starts[next];
+    bool isnull;
+    const Datum value = StartValue(*changes, start, slot, &isnull);
+    if (isnull) {
+        *null_met = true;
+        return;
+    }
+    if (!start.element) {
+        tuple[next] = value;
+        AddTuples(changes, path_number, slot, tuple, next + 1, null_met);
+        return;
+    }
+    ArrayType* array = DatumGetArrayTypeP(value);
+    const KeySetColumn& column = changes->starts[path_number].columns[next];
+    Datum* elements;
+    bool* nulls;
+    int count;
+    deconstruct_array(array, ARR_ELEMTYPE(array), column.length, column.by_value, column.align,
+                      &elements, &nulls, &count);
+    for (int i = 0; i < count; ++i) {
+        if (!nulls[i]) {
+            tuple[next] = elements[i];
+            AddTuples(changes, path_number, slot, tuple, next + 1, null_met);
         }
     }
+}
+
+void AddRow(Changes* changes, TupleTableSlot* slot, bool is_new) {
+    MemoryContext caller = MemoryContextSwitchTo(changes->expressions->ecxt_per_tuple_memory);
+    for (int i = 0; i < changes->source->path_count; ++i) {
+        const Path& path = changes->source->paths[i];
+        auto* tuple =
+            static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(path.start_count)));
+        bool null_met = false;
+        AddTuples(changes, i, slot, tuple, 0, &null_met);
+        changes->null_key = changes->null_key || (null_met && path.is_key && is_new);
+    }
+    MemoryContextSwitchTo(caller);
+    ResetExprContext(changes->expressions);
 }
 
 // An update that leaves every watched column as it was, bit for bit, changes nothing.
@@ -143,68 +207,96 @@ void ReadChanges(Changes* changes, const TriggerData* trigger) {
     Close(new_rows);
 }
 
-// Adds the keys that a mapped path leads to.
-void MapKeys(Path* path, const KeySet* starts, KeySet* keys, MemoryContext plans) {
-    SPIPlanPtr plan;
-    Datum parameter;
-    if (starts->count == 1) {
-        if (path->plan_one == nullptr) {
-            path->plan_one = pg::PrepareKept(path->query_one, 1, &path->parameter_type, plans);
+SPIPlanPtr MappingPlan(const Projection* projection, Path* path, bool many) {
+    SPIPlanPtr* plan = many ? &path->plan_many : &path->plan_one;
+    if (*plan == nullptr) {
+        auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path->start_count)));
+        for (int i = 0; i < path->start_count; ++i) {
+            const Oid type = path->starts[i].type;
+            types[i] = many ? get_array_type(type) : type;
         }
-        plan = path->plan_one;
-        parameter = starts->values[0];
-    } else {
-        if (path->plan_many == nullptr) {
-            Oid array = get_array_type(path->parameter_type);
-            path->plan_many = pg::PrepareKept(path->query_many, 1, &array, plans);
-        }
-        plan = path->plan_many;
-        parameter = ToArray(starts, 0, starts->count);
+        *plan = pg::PrepareKept(many ? path->query_many : path->query_one, path->start_count, types,
+                                projection->context);
     }
-    pg::Select(plan, &parameter, nullptr);
+    return *plan;
+}
+
+// Adds the keys in SPI_tuptable and frees it.
+void AddKeys(Changes* changes, KeySet* keys) {
     SPITupleTable* rows = SPI_tuptable;
-    for (uint64 i = 0; i < SPI_processed; ++i) {
-        bool isnull;
-        const Datum key = SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull);
-        if (!isnull) {
+    for (int j = 0; j < keys->width; ++j) {
+        const Oid type = TupleDescAttr(rows->tupdesc, j)->atttypid;
+        if (!IsBinaryCoercible(type, keys->columns[j].type)) {
+            elog(ERROR, "a mapping query of projection %s returns type %u for a key of type %u",
+                 changes->projection->name, type, keys->columns[j].type);
+        }
+    }
+    auto* key = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(keys->width)));
+    for (uint64 i = 0; i < rows->numvals; ++i) {
+        bool any_null = false;
+        for (int j = 0; j < keys->width; ++j) {
+            bool isnull;
+            key[j] = SPI_getbinval(rows->vals[i], rows->tupdesc, j + 1, &isnull);
+            any_null = any_null || isnull;
+        }
+        if (any_null) {
+            changes->null_key = true;
+        } else {
             Add(keys, key);
         }
     }
     SPI_freetuptable(rows);
 }
 
+// Adds the keys that a path leads to. Mapping queries read with the active snapshot.
+void FollowPath(Changes* changes, int path_number, KeySet* keys) {
+    Path* path = &changes->source->paths[path_number];
+    KeySet* starts = &changes->starts[path_number];
+    SortUnique(starts);
+    auto* values = static_cast<Datum*>(
+        palloc(sizeof(Datum) * static_cast<Size>(Max(path->start_count, keys->width))));
+    if (path->direct()) {
+        for (int i = 0; i < starts->count; ++i) {
+            for (int j = 0; j < keys->width; ++j) {
+                values[j] = Tuple(starts, i)[path->key_starts[j]];
+            }
+            Add(keys, values);
+        }
+    } else if (starts->count == 1) {
+        pg::Select(MappingPlan(changes->projection, path, false), starts->values, nullptr);
+        AddKeys(changes, keys);
+    } else if (starts->count > 1) {
+        ToArrays(starts, 0, starts->count, values);
+        pg::Select(MappingPlan(changes->projection, path, true), values, nullptr);
+        AddKeys(changes, keys);
+    }
+}
+
 void RecomputeChanges(Changes* changes, MemoryContext context) {
     Projection* projection = changes->projection;
-    const Lineage* lineage = projection->lineage;
-    KeySet keys = MakeKeySet(context, lineage->key_type, lineage->key_collation);
-    bool fresh = false;
+    KeySet keys = MakeProjectionKeys(projection, context);
+    pg::PushFreshSnapshot();
     for (int i = 0; i < changes->source->path_count; ++i) {
-        KeySet* starts = &changes->starts[i];
-        Path* path = &changes->source->paths[i];
-        if (starts->count == 0) {
-            continue;
-        }
-        SortUnique(starts);
-        if (path->direct()) {
-            for (int j = 0; j < starts->count; ++j) {
-                Add(&keys, starts->values[j]);
-            }
-            continue;
-        }
-        if (!fresh) {
-            pg::PushFreshSnapshot();
-            fresh = true;
-        }
-        MapKeys(path, starts, &keys, projection->context);
+        FollowPath(changes, i, &keys);
     }
-    if (fresh) {
-        PopActiveSnapshot();
-    }
+    PopActiveSnapshot();
     SortUnique(&keys);
     (void)RecomputeKeys(projection, &keys);
     if (changes->null_key) {
         CheckNoNullKey(projection);
     }
+}
+
+// Expressions call functions, which run as the projection's owner too.
+bool HasExpressions(const Source* source) {
+    for (int i = 0; i < source->path_count; ++i) {
+        for (int j = 0; j < source->paths[i].start_count; ++j) {
+            if (source->paths[i].starts[j].expression != nullptr) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 int32 ProjectionIdOf(const Trigger* trigger) {
@@ -226,7 +318,7 @@ void Capture(TriggerData* trigger) {
                         errhint("Create projections with freshcrm.create_projection().")));
     }
     Projection* projection = OpenProjection(ProjectionIdOf(trigger->tg_trigger));
-    const Source* source = FindSource(projection, RelationGetRelid(trigger->tg_relation));
+    Source* source = FindSource(projection, RelationGetRelid(trigger->tg_relation));
     if (source == nullptr) {
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("table %s is no source of projection %s",
@@ -243,7 +335,13 @@ void Capture(TriggerData* trigger) {
     MemoryContext caller = MemoryContextSwitchTo(context);
     Changes changes =
         MakeChanges(projection, source, RelationGetDescr(trigger->tg_relation), context);
-    ReadChanges(&changes, trigger);
+    if (HasExpressions(source)) {
+        const pg::OwnerScope scope = pg::BeginAsOwner(projection->owner);
+        ReadChanges(&changes, trigger);
+        pg::EndAsOwner(scope);
+    } else {
+        ReadChanges(&changes, trigger);
+    }
     bool changed = changes.null_key;
     for (int i = 0; i < source->path_count; ++i) {
         changed = changed || changes.starts[i].count > 0;

@@ -57,11 +57,21 @@ Datum Column(int column, uint64 row = 0) {
     return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
 }
 
+Datum NameArray(const List* names) {
+    const int count = list_length(names);
+    auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(count)));
+    for (int i = 0; i < count; ++i) {
+        values[i] = DirectFunctionCall1(namein, CStringGetDatum(list_nth(names, i)));
+    }
+    return PointerGetDatum(
+        construct_array(values, count, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
+}
+
 Definition* Find(const char* condition, Oid type, Datum value) {
     Definition* found = nullptr;
     MemoryContext caller = CurrentMemoryContext;
     const char* sql = psprintf(
-        "SELECT id, target, source, key[1], mode, on_error, options, target_adopted "
+        "SELECT id, target, source, key, mode, on_error, options, target_adopted "
         "FROM freshcrm.projection WHERE %s",
         condition);
     OnDefinitions(sql, 1, &type, &value, true, [&] {
@@ -73,7 +83,7 @@ Definition* Find(const char* condition, Oid type, Datum value) {
         *found = {DatumGetInt32(Column(1)),
                   DatumGetObjectId(Column(2)),
                   DatumGetObjectId(Column(3)),
-                  TextColumn(4),
+                  NameList(DatumGetArrayTypeP(Column(4))),
                   TextColumn(5),
                   TextColumn(6),
                   PointerGetDatum(PG_DETOAST_DATUM_COPY(Column(7))),
@@ -84,6 +94,21 @@ Definition* Find(const char* condition, Oid type, Datum value) {
 }
 
 }  // namespace
+
+List* NameList(ArrayType* array) {
+    Datum* names;
+    bool* nulls;
+    int count;
+    deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &names, &nulls, &count);
+    List* list = NIL;
+    for (int i = 0; i < count; ++i) {
+        if (nulls[i]) {
+            return NIL;
+        }
+        list = lappend(list, pstrdup(NameStr(*DatumGetName(names[i]))));
+    }
+    return list;
+}
 
 Definition* FindDefinition(int32 id) {
     return Find("id = $1", INT4OID, Int32GetDatum(id));
@@ -114,18 +139,14 @@ List* DanglingDefinitions() {
 }
 
 int32 AddDefinition(const Definition& definition) {
-    NameData key;
-    namestrcpy(&key, definition.key);
-    Datum key_datum = NameGetDatum(&key);
     Oid types[] = {OIDOID, OIDOID, NAMEARRAYOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID};
-    Datum values[] = {
-        ObjectIdGetDatum(definition.target),
-        ObjectIdGetDatum(definition.source),
-        PointerGetDatum(construct_array(&key_datum, 1, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR)),
-        CStringGetTextDatum(definition.mode),
-        CStringGetTextDatum(definition.on_error),
-        definition.options,
-        BoolGetDatum(definition.target_adopted)};
+    Datum values[] = {ObjectIdGetDatum(definition.target),
+                      ObjectIdGetDatum(definition.source),
+                      NameArray(definition.keys),
+                      CStringGetTextDatum(definition.mode),
+                      CStringGetTextDatum(definition.on_error),
+                      definition.options,
+                      BoolGetDatum(definition.target_adopted)};
     int32 id = 0;
     OnDefinitions(
         "INSERT INTO freshcrm.projection (target, source, key, mode, on_error, options, "

@@ -6,18 +6,25 @@
 
 #include "pg/postgres.hpp"
 
+extern "C" {
+#include "utils/array.h"
+}
+
 namespace freshcrm::projection {
 
 struct Definition {
     int32 id;  // given by AddDefinition()
     Oid target;
     Oid source;
-    const char* key;  // the key column's name, in the view and in the target
+    List* keys;  // the key columns' names, in the view and in the target: C strings
     const char* mode;
     const char* on_error;
     Datum options;  // jsonb
     bool target_adopted;
 };
+
+// The names of a name[] as C strings; empty when one is NULL.
+List* NameList(ArrayType* array);
 
 // Both return null when there is none; the result is in the current memory context.
 Definition* FindDefinition(int32 id);

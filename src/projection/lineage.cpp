@@ -1,6 +1,9 @@
 #include "projection/lineage.hpp"
 
+#include "pg/guard.hpp"
 #include "pg/names.hpp"
+#include "pg/owner_scope.hpp"
+#include "projection/mapping.hpp"
 #include "projection/query_walk.hpp"
 
 extern "C" {
@@ -8,203 +11,203 @@ extern "C" {
 #include "utils/typcache.h"
 }
 
-#include "core/lineage.hpp"
-
 namespace freshcrm::projection {
 
 namespace {
 
-const WalkedOccurrence& OccurrenceAt(const WalkedView& view, int index) {
-    return *static_cast<WalkedOccurrence*>(list_nth(view.occurrences, index));
+std::vector<int> ToVector(const List* integers) {
+    std::vector<int> values;
+    ListCell* cell;
+    foreach (cell, integers) {
+        values.push_back(lfirst_int(cell));
+    }
+    return values;
 }
 
-const WalkedEquality& EqualityAt(const WalkedView& view, int index) {
-    return *static_cast<WalkedEquality*>(list_nth(view.equalities, index));
-}
-
-core::ColumnRef ToCore(const WalkedColumn& column) {
-    return {column.occurrence, column.column};
-}
-
-// A core::LineagePath as plain memory, filled by FillPath().
-struct FlatPath {
-    bool found;
-    core::ColumnRef start;
-    core::ColumnRef key;
-    int join_count;
-    core::PathJoin* joins;  // room for one an occurrence
-};
-
-// The graph of the walk and the path found in it. Of the server it reads lists only, which cannot
-// raise an error: no guard is needed.
-void FillPath(const WalkedView& view, int changed, FlatPath* flat) {
+// Of the server this reads lists only, which cannot raise an error.
+core::LineageGraph ToGraph(const WalkedView& view) {
     core::LineageGraph graph;
     ListCell* cell;
     foreach (cell, view.scopes) {
         const auto* scope = static_cast<WalkedScope*>(lfirst(cell));
-        graph.scopes.push_back({scope->parent, scope->outer_join});
+        graph.scopes.push_back({scope->parent, scope->kind, scope->set_operation, scope->produces});
     }
     foreach (cell, view.occurrences) {
         graph.occurrence_scope.push_back(static_cast<WalkedOccurrence*>(lfirst(cell))->scope);
     }
     foreach (cell, view.equalities) {
         const auto* equality = static_cast<WalkedEquality*>(lfirst(cell));
-        graph.equalities.push_back({ToCore(equality->left), ToCore(equality->right),
-                                    equality->scope, equality->left_type == equality->right_type});
+        graph.equalities.push_back({equality->left, equality->right, ToVector(equality->scopes),
+                                    equality->interchangeable, equality->element});
     }
-    graph.key = ToCore(view.key);
-
-    const auto path = core::FindPath(graph, changed);
-    flat->found = path.has_value();
-    if (flat->found) {
-        flat->start = path->start;
-        flat->key = path->key;
-        flat->join_count = static_cast<int>(path->joins.size());
-        std::copy(path->joins.begin(), path->joins.end(), flat->joins);
-    }
-}
-
-// "SELECT DISTINCT <key> FROM <tables of the joins> WHERE <first enter> = $1": the tables are named
-// t0, t1, … in the order of the joins.
-const char* MappingQuery(const WalkedView& view, const FlatPath& path, bool many,
-                         Oid parameter_type) {
-    const auto table_of = [&](int occurrence) {
-        for (int i = 0; i < path.join_count; ++i) {
-            if (path.joins[i].enter.occurrence == occurrence) {
-                return i;
-            }
+    foreach (cell, view.keys) {
+        const auto* walked = static_cast<WalkedKey*>(lfirst(cell));
+        core::Key key{{}, ToVector(walked->scopes)};
+        ListCell* column;
+        foreach (column, walked->columns) {
+            key.columns.push_back(*static_cast<WalkedColumn*>(lfirst(column)));
         }
-        return -1;
-    };
-    const auto column = [&](const core::ColumnRef& ref) {
-        return psprintf("t%d.%s", table_of(ref.occurrence),
-                        pg::QuotedColumn(OccurrenceAt(view, ref.occurrence).relid,
-                                         static_cast<AttrNumber>(ref.column)));
-    };
-
-    StringInfoData sql;
-    initStringInfo(&sql);
-    appendStringInfo(&sql, "SELECT DISTINCT %s FROM ", column(path.key));
-    for (int i = 0; i < path.join_count; ++i) {
-        appendStringInfo(
-            &sql, "%sONLY %s AS t%d", i > 0 ? ", " : "",
-            pg::QualifiedRelation(OccurrenceAt(view, path.joins[i].enter.occurrence).relid), i);
+        graph.keys.push_back(std::move(key));
     }
-    for (int i = 0; i < path.join_count; ++i) {
-        const core::PathJoin& join = path.joins[i];
-        const WalkedEquality& equality = EqualityAt(view, join.equality);
-        const Oid opno =
-            ToCore(equality.left) == join.enter ? equality.opno : get_commutator(equality.opno);
-        appendStringInfo(&sql, "%s%s %s ", i > 0 ? " AND " : " WHERE ", column(join.enter),
-                         pg::QualifiedOperator(opno));
-        if (i > 0) {
-            appendStringInfoString(&sql, column(join.probe));
-        } else {
-            appendStringInfo(&sql, many ? "ANY ($1::%s[])" : "$1::%s",
-                             pg::QualifiedType(parameter_type, -1));
+    return graph;
+}
+
+template <typename T>
+List* ToList(const std::vector<T>& values) {
+    List* list = NIL;
+    for (const T& value : values) {
+        auto* copy = static_cast<T*>(palloc(sizeof(T)));
+        *copy = value;
+        list = lappend(list, copy);
+    }
+    return list;
+}
+
+FlatPath* Flatten(const core::LineagePath& path) {
+    auto* flat = static_cast<FlatPath*>(palloc0(sizeof(FlatPath)));
+    for (const int table : path.tables) {
+        flat->tables = lappend_int(flat->tables, table);
+    }
+    flat->conditions = ToList(path.conditions);
+    flat->key = ToList(path.key);
+    return flat;
+}
+
+// The paths from a changed row of the occurrence, as FlatPath*.
+List* FindFlatPaths(const WalkedView& view, int changed) {
+    const std::vector<core::LineagePath> paths = core::FindPaths(ToGraph(view), changed);
+    return pg::Call([&] {
+        List* flat = NIL;
+        for (const core::LineagePath& path : paths) {
+            flat = lappend(flat, Flatten(path));
+        }
+        return flat;
+    });
+}
+
+Source* SourceOf(Lineage* lineage, Oid relid) {
+    for (int i = 0; i < lineage->source_count; ++i) {
+        if (lineage->sources[i].relid == relid) {
+            return &lineage->sources[i];
         }
     }
-    return sql.data;
+    Source* source = &lineage->sources[lineage->source_count++];
+    source->relid = relid;
+    return source;
 }
 
-bool SamePath(const Path& a, const Path& b) {
-    return a.start == b.start && a.is_key == b.is_key && a.direct() == b.direct() &&
-           (a.direct() || strcmp(a.query_many, b.query_many) == 0);
+void AddPath(Source* source, const Path& path, int key_count) {
+    for (int i = 0; i < source->path_count; ++i) {
+        if (SamePath(source->paths[i], path, key_count)) {
+            return;
+        }
+    }
+    const Size size = sizeof(Path) * static_cast<Size>(source->path_count + 1);
+    source->paths =
+        static_cast<Path*>(source->paths == nullptr ? palloc(size) : repalloc(source->paths, size));
+    source->paths[source->path_count++] = path;
 }
 
-Path MakePath(const WalkedView& view, int occurrence, FlatPath* flat) {
-    const Oid relid = OccurrenceAt(view, occurrence).relid;
-    FillPath(view, occurrence, flat);
-    if (!flat->found) {
+void AddOccurrence(Lineage* lineage, const WalkedView& view, int changed) {
+    const WalkedOccurrence& occurrence = OccurrenceAt(view, changed);
+    List* paths = FindFlatPaths(view, changed);
+    if (paths == NIL) {
         ereport(ERROR,
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("cannot trace table %s", pg::RelationForMessage(relid)),
+                 errmsg("cannot trace table %s", pg::RelationForMessage(occurrence.relid)),
                  errdetail("No chain of equalities leads from it to the key of the view, so that a "
                            "changed row does not tell which keys it affects."),
                  errhint("Link it to the other tables of the view by equality of columns.")));
     }
-    Path path{};
-    path.start = static_cast<AttrNumber>(flat->start.column);
-    path.is_key = flat->start == ToCore(view.key);
-    if (flat->join_count > 0) {
-        // The operator stands between the value of `start`, whose type it takes on the other side
-        // of an equality that is not interchangeable, and the column entered.
-        const core::PathJoin& first = flat->joins[0];
-        const WalkedEquality& equality = EqualityAt(view, first.equality);
-        const bool enters_left = ToCore(equality.left) == first.enter;
-        path.parameter_type = enters_left ? equality.right_type : equality.left_type;
-        path.query_one = MappingQuery(view, *flat, false, path.parameter_type);
-        path.query_many = MappingQuery(view, *flat, true, path.parameter_type);
+    Source* source = SourceOf(lineage, occurrence.relid);
+    source->watched = bms_add_members(source->watched, occurrence.watched);
+    ListCell* cell;
+    foreach (cell, paths) {
+        AddPath(source, MakePath(view, changed, *static_cast<FlatPath*>(lfirst(cell))),
+                lineage->key_count);
     }
-    return path;
 }
 
-void AddPath(Source* source, const Path& path) {
-    for (int i = 0; i < source->path_count; ++i) {
-        if (SamePath(source->paths[i], path)) {
-            return;
-        }
+KeyColumn FindKey(Oid source, const char* name) {
+    KeyColumn key{};
+    key.attnum = get_attnum(source, name);
+    if (key.attnum == InvalidAttrNumber) {
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_COLUMN),
+                 errmsg("key column \"%s\" does not exist in view %s", name,
+                        pg::RelationForMessage(source)),
+                 errhint("Name columns of the view that together differ in each of its rows.")));
     }
-    source->paths[source->path_count++] = path;
+    int32 typmod;
+    get_atttypetypmodcoll(source, key.attnum, &key.type, &typmod, &key.collation);
+    if (!OidIsValid(lookup_type_cache(key.type, TYPECACHE_CMP_PROC)->cmp_proc) ||
+        !OidIsValid(get_array_type(key.type))) {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+                        errmsg("key column \"%s\" has type %s, which cannot be a key", name,
+                               format_type_be(key.type)),
+                        errdetail("A key needs an equality with a btree operator class, and a type "
+                                  "of arrays of it."),
+                        errhint("Choose another key, or cast it in the view.")));
+    }
+    return key;
+}
+
+void FindKeys(Lineage* lineage, Oid source, const List* names) {
+    lineage->keys =
+        static_cast<KeyColumn*>(palloc(sizeof(KeyColumn) * static_cast<Size>(list_length(names))));
+    ListCell* cell;
+    foreach (cell, names) {
+        const auto* name = static_cast<char*>(lfirst(cell));
+        const KeyColumn key = FindKey(source, name);
+        for (int i = 0; i < lineage->key_count; ++i) {
+            if (lineage->keys[i].attnum == key.attnum) {
+                ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
+                                errmsg("key column \"%s\" is named twice", name),
+                                errhint("Name each column of the key once.")));
+            }
+        }
+        lineage->keys[lineage->key_count++] = key;
+    }
 }
 
 }  // namespace
 
-Lineage* TraceLineage(Oid source, const char* key) {
+Lineage* TraceLineage(Oid source, const List* keys) {
     if (get_rel_relkind(source) != RELKIND_VIEW) {
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                         errmsg("\"%s\" is not a view", pg::RelationForMessage(source)),
                         errdetail("A projection keeps a table equal to a view."),
                         errhint("Create a view over it, and project the view.")));
     }
+    if (get_rel_persistence(source) == RELPERSISTENCE_TEMP) {
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("view %s is temporary", pg::RelationForMessage(source)),
+                        errdetail("Other sessions write to its tables and cannot see it."),
+                        errhint("Create the view in a schema.")));
+    }
+    // Expressions are written as SQL by the server, which qualifies what search_path does not show.
+    const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
     auto* lineage = static_cast<Lineage*>(palloc0(sizeof(Lineage)));
-    lineage->key = get_attnum(source, key);
-    if (lineage->key == InvalidAttrNumber) {
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_COLUMN),
-                 errmsg("key column \"%s\" does not exist in view %s", key,
-                        pg::RelationForMessage(source)),
-                 errhint("Name a column of the view that is different in each of its rows.")));
-    }
-    int32 typmod;
-    get_atttypetypmodcoll(source, lineage->key, &lineage->key_type, &typmod,
-                          &lineage->key_collation);
-    if (!OidIsValid(lookup_type_cache(lineage->key_type, TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC)
-                        ->cmp_proc)) {
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-                        errmsg("key column \"%s\" has type %s, which cannot be sorted", key,
-                               format_type_be(lineage->key_type)),
-                        errdetail("A key needs an equality with a btree operator class."),
-                        errhint("Choose another key, or cast it in the view.")));
-    }
+    FindKeys(lineage, source, keys);
 
-    const WalkedView view = WalkView(source, lineage->key);
+    List* attnums = NIL;
+    for (int i = 0; i < lineage->key_count; ++i) {
+        attnums = lappend_int(attnums, lineage->keys[i].attnum);
+    }
+    const WalkedView& view = *WalkView(source, attnums);
     const int occurrences = list_length(view.occurrences);
-    lineage->sources = static_cast<Source*>(palloc0(sizeof(Source) * occurrences));
-    FlatPath flat{};
-    flat.joins = static_cast<core::PathJoin*>(palloc(sizeof(core::PathJoin) * occurrences));
-
+    lineage->sources =
+        static_cast<Source*>(palloc0(sizeof(Source) * static_cast<Size>(occurrences)));
     for (int i = 0; i < occurrences; ++i) {
-        const WalkedOccurrence& occurrence = OccurrenceAt(view, i);
-        Source* found = nullptr;
-        for (int j = 0; j < lineage->source_count; ++j) {
-            if (lineage->sources[j].relid == occurrence.relid) {
-                found = &lineage->sources[j];
-            }
-        }
-        if (found == nullptr) {
-            found = &lineage->sources[lineage->source_count++];
-            found->relid = occurrence.relid;
-            found->paths = static_cast<Path*>(palloc(sizeof(Path) * occurrences));
-        }
-        found->watched = bms_add_members(found->watched, occurrence.watched);
-        AddPath(found, MakePath(view, i, &flat));
+        AddOccurrence(lineage, view, i);
     }
     lineage->view_count = list_length(view.views);
-    lineage->views = static_cast<Oid*>(palloc(sizeof(Oid) * lineage->view_count));
+    lineage->views =
+        static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(lineage->view_count)));
     for (int i = 0; i < lineage->view_count; ++i) {
         lineage->views[i] = list_nth_oid(view.views, i);
     }
+    pg::EndAsOwner(scope);
     return lineage;
 }
 

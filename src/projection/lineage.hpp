@@ -4,22 +4,37 @@
 // from SQL text. This file turns the tree into the graph of core/lineage.hpp and the paths found
 // there into queries.
 //
-// Traced in this version: inner, left and right joins, nested views and subqueries that only join
-// and filter, and scalar, EXISTS and ARRAY sublinks at any depth, linked by equality of columns.
-// Anything else is refused with 0A000, naming the table or clause and the reason.
+// Refused with 0A000, naming the table or clause and the reason: a table that no chain of
+// equalities links to the key, and what traceable.hpp lists.
 #pragma once
 
 #include "pg/postgres.hpp"
 
+extern "C" {
+#include "nodes/execnodes.h"
+}
+
 namespace freshcrm::projection {
 
-// One way from a changed row of a base table to keys. Direct: column `start` of the row is the key.
-// Mapped: the queries give the keys; their parameter is the value of `start` (query_one) or an
-// array of such values (query_many), and rows may be changed rows of either image, old or new.
+// A value of a changed row that a path starts from: of a column, of an expression over the row, or
+// each element of an array.
+struct Start {
+    AttrNumber column;  // 0: `expression`
+    Expr* expression;   // over the row's columns, as Vars of relation 1
+    bool element;
+    Oid type;  // of the value; of one element
+    Oid collation;
+    ExprState* state;  // of `expression`, when first needed
+};
+
+// One way from a changed row of a base table to keys. Direct: the starts are the key. Mapped:
+// queries give the keys, of one row's starts ($1, $2, …) or of arrays of starts. The row may be of
+// either image, old or new.
 struct Path {
-    AttrNumber start;
-    bool is_key;            // `start` is the key column itself, whose NULL is an error
-    Oid parameter_type;     // of the values of `start`, as the operator takes them
+    int start_count;
+    Start* starts;
+    bool is_key;            // direct, from the key columns themselves, whose NULL is an error
+    int* key_starts;        // direct: for each key column the start that it is
     const char* query_one;  // null when direct
     const char* query_many;
     SPIPlanPtr plan_one;  // prepared when first needed
@@ -31,26 +46,31 @@ struct Path {
 // A base table of the view.
 struct Source {
     Oid relid;
-    Bitmapset*
-        watched;     // attribute numbers that the view reads; an update of others changes nothing
-    int path_count;  // one for each occurrence in the view, the same ones united
+    Bitmapset* watched;  // attributes that the view reads; an update of others changes nothing
+    int path_count;      // at least one for each occurrence in the view, the same ones united
     Path* paths;
+};
+
+// A key column: its attribute number in the view, its type and collation.
+struct KeyColumn {
+    AttrNumber attnum;
+    Oid type;
+    Oid collation;
 };
 
 struct Lineage {
     int source_count;
     Source* sources;
     int view_count;
-    Oid* views;      // the view itself and the views nested in it
-    AttrNumber key;  // the key's attribute number in the view
-    Oid key_type;    // its type and collation
-    Oid key_collation;
+    Oid* views;  // the view itself and the views nested in it
+    int key_count;
+    KeyColumn* keys;
 };
 
-// Traces the view `source` with the key column named `key`. The caller holds a lock on the view.
-// Allocated in the current memory context.
-// Raises 42809 (not a view), 42703 (no such key column), 0A000 (cannot be traced), 42883 (the key's
-// type has no equality).
-Lineage* TraceLineage(Oid source, const char* key);
+// Traces the view `source` with the key columns of these names (a list of C strings). The caller
+// holds a lock on the view. Allocated in the current memory context.
+// Raises 42809 (not a view), 42703 (no such key column), 42701 (a key column twice), 0A000 (cannot
+// be traced), 42883 (a key's type has no order).
+Lineage* TraceLineage(Oid source, const List* keys);
 
 }  // namespace freshcrm::projection

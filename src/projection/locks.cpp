@@ -1,6 +1,7 @@
 #include "projection/locks.hpp"
 
 extern "C" {
+#include "common/hashfn.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
 }
@@ -38,6 +39,21 @@ int CountKeyLocks(int more) {
     return count;
 }
 
+bool Hashable(const Projection* projection) {
+    return std::all_of(projection->keys, projection->keys + projection->key_count,
+                       [](const Key& key) { return OidIsValid(key.hash.fn_oid); });
+}
+
+uint32 Hash(Projection* projection, const Datum* tuple) {
+    uint32 hash = 0;
+    for (int i = 0; i < projection->key_count; ++i) {
+        Key* key = &projection->keys[i];
+        hash = hash_combine(
+            hash, DatumGetUInt32(FunctionCall1Coll(&key->hash, key->collation, tuple[i])));
+    }
+    return hash;
+}
+
 }  // namespace
 
 void LockAllKeys(const Projection* projection) {
@@ -50,7 +66,7 @@ void LockKeys(Projection* projection, const KeySet* keys) {
         return;
     }
     if (keys->count > max_locks_per_xact || CountKeyLocks(keys->count) > max_locks_per_xact ||
-        !OidIsValid(projection->key_hash.fn_oid)) {
+        !Hashable(projection)) {
         LockAllKeys(projection);
         return;
     }
@@ -58,8 +74,7 @@ void LockKeys(Projection* projection, const KeySet* keys) {
 
     auto* hashes = static_cast<uint32*>(palloc(sizeof(uint32) * static_cast<Size>(keys->count)));
     for (int i = 0; i < keys->count; ++i) {
-        hashes[i] = DatumGetUInt32(FunctionCall1Coll(
-            &projection->key_hash, projection->lineage->key_collation, keys->values[i]));
+        hashes[i] = Hash(projection, Tuple(keys, i));
     }
     std::sort(hashes, hashes + keys->count);
     const uint32* end = std::unique(hashes, hashes + keys->count);

@@ -28,7 +28,7 @@ struct CacheEntry {
 HTAB* cache = nullptr;
 
 // Counts invalidations, so that one that comes while a projection is being loaded is not missed.
-uint64 relation_changes = 0;
+uint64 changes = 0;
 
 bool DependsOn(const Projection* projection, Oid relid) {
     if (relid == projection->target) {
@@ -47,8 +47,9 @@ bool DependsOn(const Projection* projection, Oid relid) {
     return false;
 }
 
+// `relid` is invalid when all relations may have changed.
 void OnRelationChange(Oid relid) {
-    ++relation_changes;
+    ++changes;
     HASH_SEQ_STATUS scan;
     hash_seq_init(&scan, cache);
     while (auto* entry = static_cast<CacheEntry*>(hash_seq_search(&scan))) {
@@ -59,6 +60,11 @@ void OnRelationChange(Oid relid) {
     }
 }
 
+// A schema or an operator was renamed: statements name them.
+void OnNameChange(Datum, int, uint32) {
+    pg::EnterWithoutFailing([] { OnRelationChange(InvalidOid); });
+}
+
 [[noreturn]] void RaiseNoProjection(int32 id) {
     ereport(ERROR,
             (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("projection %d does not exist", id),
@@ -67,36 +73,75 @@ void OnRelationChange(Oid relid) {
     pg_unreachable();
 }
 
+[[noreturn]] void RaiseMisfit(const Projection* projection, const char* detail, const char* hint) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("table %s no longer fits the view %s", projection->name,
+                           pg::RelationForMessage(projection->source)),
+                    errdetail("%s", detail), errhint("%s", hint)));
+    pg_unreachable();
+}
+
 // Every column of the view must be in the target under the same name with the same type.
 void CheckTarget(const Projection* projection) {
     for (int i = 0; i < projection->columns->natts; ++i) {
         const auto* column = TupleDescAttr(projection->columns, i);
         const AttrNumber attnum = get_attnum(projection->target, NameStr(column->attname));
-        if (attnum == InvalidAttrNumber ||
-            get_atttype(projection->target, attnum) != column->atttypid) {
-            ereport(
-                ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("table %s no longer fits the view %s", projection->name,
-                        pg::RelationForMessage(projection->source)),
-                 errdetail("Column \"%s\" of the view is missing in the table or has another type.",
-                           NameStr(column->attname)),
-                 errhint("Drop the projection and create it again.")));
+        Oid type = InvalidOid;
+        int32 typmod = -1;
+        Oid collation = InvalidOid;
+        if (attnum != InvalidAttrNumber) {
+            get_atttypetypmodcoll(projection->target, attnum, &type, &typmod, &collation);
+        }
+        if (type != column->atttypid || typmod != column->atttypmod ||
+            collation != column->attcollation) {
+            RaiseMisfit(
+                projection,
+                psprintf("Column \"%s\" of the view is missing in the table or has another type.",
+                         NameStr(column->attname)),
+                "Drop the projection and create it again.");
         }
     }
 }
 
-void LoadKey(Projection* projection) {
-    const Lineage* lineage = projection->lineage;
-    const TypeCacheEntry* type = lookup_type_cache(
-        lineage->key_type, TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC | TYPECACHE_HASH_PROC);
-    projection->key_operator = pg::QualifiedOperator(type->eq_opr);
-    fmgr_info_cxt(type->cmp_proc, &projection->key_compare, projection->context);
-    if (OidIsValid(type->hash_proc)) {
-        fmgr_info_cxt(type->hash_proc, &projection->key_hash, projection->context);
+Oid OwnerOf(Oid relid) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple)) {
+        return InvalidOid;
     }
-    get_typlenbyvalalign(lineage->key_type, &projection->key_length, &projection->key_by_value,
-                         &projection->key_align);
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
+// What the view computes is computed as its owner. With another owner of the target, who can change
+// the view could act as who owns the target.
+void FindOwner(Projection* projection) {
+    projection->owner = OwnerOf(projection->target);
+    const Oid view_owner = OwnerOf(projection->source);
+    if (!OidIsValid(projection->owner) || !OidIsValid(view_owner)) {
+        RaiseNoProjection(projection->id);
+    }
+    if (projection->owner != view_owner) {
+        RaiseMisfit(projection, "The view and the table have different owners.",
+                    "Give both the same owner.");
+    }
+}
+
+Key LoadKey(const char* name, const KeyColumn& column, MemoryContext context) {
+    Key key{};
+    key.name = name;
+    key.attnum = column.attnum;
+    key.type = column.type;
+    key.collation = column.collation;
+    const TypeCacheEntry* type =
+        lookup_type_cache(key.type, TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC | TYPECACHE_HASH_PROC);
+    key.equals = pg::QualifiedOperator(type->eq_opr);
+    fmgr_info_cxt(type->cmp_proc, &key.compare, context);
+    if (OidIsValid(type->hash_proc)) {
+        fmgr_info_cxt(type->hash_proc, &key.hash, context);
+    }
+    get_typlenbyvalalign(key.type, &key.length, &key.by_value, &key.align);
+    return key;
 }
 
 TupleDesc CopyColumns(Oid view) {
@@ -118,7 +163,7 @@ Projection* Load(int32 id) {
         RaiseNoProjection(id);
     }
     LockRelations(definition->source, definition->target);
-    const uint64 changes_before = relation_changes;
+    const uint64 changes_before = changes;
 
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "freshcrm projection", ALLOCSET_SMALL_SIZES);
@@ -127,25 +172,48 @@ Projection* Load(int32 id) {
     projection->id = id;
     projection->target = definition->target;
     projection->source = definition->source;
-    projection->key = pstrdup(definition->key);
     projection->name = pg::RelationForMessage(definition->target);
     projection->context = context;
-
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(definition->target));
-    if (!HeapTupleIsValid(tuple) || get_rel_name(definition->source) == nullptr) {
-        RaiseNoProjection(id);
-    }
-    projection->owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-
+    FindOwner(projection);
     projection->columns = CopyColumns(definition->source);
     CheckTarget(projection);
-    projection->lineage = TraceLineage(definition->source, projection->key);
-    LoadKey(projection);
+    projection->lineage = TraceLineage(definition->source, definition->keys);
+    projection->key_count = projection->lineage->key_count;
+    projection->keys =
+        static_cast<Key*>(palloc(sizeof(Key) * static_cast<Size>(projection->key_count)));
+    for (int i = 0; i < projection->key_count; ++i) {
+        projection->keys[i] = LoadKey(pstrdup(static_cast<char*>(list_nth(definition->keys, i))),
+                                      projection->lineage->keys[i], context);
+    }
     projection->digester = etag::MakeRowDigester(projection->columns, context);
     MemoryContextSwitchTo(caller);
-    projection->valid = relation_changes == changes_before;
+    projection->valid = changes == changes_before;
     return projection;
+}
+
+// Frees what is out of date. Frames below this one may still use it, so it lives on until the end
+// of the transaction.
+void Sweep() {
+    HASH_SEQ_STATUS scan;
+    hash_seq_init(&scan, cache);
+    while (auto* entry = static_cast<CacheEntry*>(hash_seq_search(&scan))) {
+        if (entry->projection != nullptr && !entry->projection->valid) {
+            MemoryContextSetParent(entry->projection->context, TopTransactionContext);
+            entry->projection = nullptr;
+        }
+    }
+}
+
+bool LockIfValid(const Projection* projection) {
+    if (projection == nullptr || !projection->valid) {
+        return false;
+    }
+    // Waiting for a lock reads the invalidations that came before it was granted.
+    LockRelations(projection->source, projection->target);
+    for (int i = 1; i < projection->lineage->view_count; ++i) {
+        LockRelationOid(projection->lineage->views[i], AccessShareLock);
+    }
+    return projection->valid;
 }
 
 }  // namespace
@@ -157,27 +225,15 @@ Projection* OpenProjection(int32 id) {
         entry->projection = nullptr;
         entry->runs = 0;
     }
-    if (entry->projection != nullptr && entry->projection->valid) {
-        // Waiting for a lock reads the invalidations that came before it was granted.
-        LockRelations(entry->projection->source, entry->projection->target);
-        if (entry->projection->valid) {
-            return entry->projection;
-        }
-    }
-    Projection* fresh = Load(id);
-    while (!fresh->valid) {
+    while (!LockIfValid(entry->projection)) {
         CHECK_FOR_INTERRUPTS();
-        MemoryContextDelete(fresh->context);
-        fresh = Load(id);
+        Sweep();
+        Projection* fresh = Load(id);
+        fresh->runs = &entry->runs;
+        MemoryContextSetParent(fresh->context, CacheMemoryContext);
+        entry->projection = fresh;
     }
-    if (entry->projection != nullptr) {
-        // Frames below this one may still use it.
-        MemoryContextSetParent(entry->projection->context, TopTransactionContext);
-    }
-    MemoryContextSetParent(fresh->context, CacheMemoryContext);
-    fresh->runs = &entry->runs;
-    entry->projection = fresh;
-    return fresh;
+    return entry->projection;
 }
 
 void InitProjectionCache() {
@@ -186,6 +242,8 @@ void InitProjectionCache() {
     control.entrysize = sizeof(CacheEntry);
     cache = hash_create("freshcrm projections", 16, &control, HASH_ELEM | HASH_BLOBS);
     CacheRegisterRelcacheCallback(pg::RelcacheEntry<OnRelationChange>, 0);
+    CacheRegisterSyscacheCallback(NAMESPACEOID, OnNameChange, 0);
+    CacheRegisterSyscacheCallback(OPEROID, OnNameChange, 0);
 }
 
 }  // namespace freshcrm::projection

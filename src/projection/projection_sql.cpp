@@ -11,7 +11,9 @@
 extern "C" {
 #include "commands/event_trigger.h"
 #include "funcapi.h"
+#include "utils/acl.h"
 #include "utils/array.h"
+#include "utils/typcache.h"
 }
 
 using namespace freshcrm::projection;
@@ -27,23 +29,19 @@ void RequireArgument(FunctionCallInfo fcinfo, int argument, const char* name) {
     }
 }
 
-const char* KeyArgument(ArrayType* array) {
-    Datum* names;
-    bool* nulls;
-    int count;
-    deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &names, &nulls, &count);
-    if (count != 1 || nulls[0]) {
-        ereport(
-            ERROR,
-            (errcode(count > 1 ? ERRCODE_FEATURE_NOT_SUPPORTED : ERRCODE_INVALID_PARAMETER_VALUE),
-             errmsg("the key must be one column"),
-             count == 1 ? errdetail("NULL was given.") : errdetail("%d columns were given.", count),
-             errhint("Name one column that is different in each row of the view.")));
+List* KeyArgument(ArrayType* array) {
+    List* names = NameList(array);
+    if (names == NIL || list_length(names) > INDEX_MAX_KEYS) {
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("the key must be from 1 to %d columns", INDEX_MAX_KEYS),
+                 errhint("Name columns that together are different in each row of the view.")));
     }
-    return NameStr(*DatumGetName(names[0]));
+    return names;
 }
 
-Projection* OpenByTarget(Oid target) {
+// For what only the owner of the projection may do.
+Projection* OpenOwned(Oid target) {
     const Definition* definition = FindDefinitionOf(target);
     if (definition == nullptr) {
         ereport(ERROR,
@@ -51,7 +49,72 @@ Projection* OpenByTarget(Oid target) {
                  errmsg("table %s is not a projection", freshcrm::pg::RelationForMessage(target)),
                  errhint("The view freshcrm.projections lists them.")));
     }
+    if (!pg_class_ownercheck(target, GetUserId())) {
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));
+    }
     return OpenProjection(definition->id);
+}
+
+[[noreturn]] void RaiseKeyType(const Projection* projection, Oid given) {
+    const bool composite = projection->key_count > 1;
+    const char* type = composite ? "record" : format_type_be(projection->keys[0].type);
+    ereport(ERROR,
+            (errcode(ERRCODE_DATATYPE_MISMATCH),
+             errmsg("the keys of projection %s are of type %s", projection->name, type),
+             errdetail("The array has elements of type %s.", format_type_be(given)),
+             composite ? errhint("Give rows of the key's columns, in order and of their types.")
+                       : errhint("Cast the array to %s[].", type)));
+    pg_unreachable();
+}
+
+// A key of several columns as a row of them.
+bool ReadCompositeKey(const Projection* projection, Datum record, Datum* key) {
+    HeapTupleHeader header = DatumGetHeapTupleHeader(record);
+    TupleDesc desc = lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(header),
+                                                 HeapTupleHeaderGetTypMod(header));
+    HeapTupleData tuple{};
+    tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+    tuple.t_data = header;
+    for (int i = 0; i < projection->key_count; ++i) {
+        if (desc->natts != projection->key_count ||
+            TupleDescAttr(desc, i)->atttypid != projection->keys[i].type) {
+            RaiseKeyType(projection, RECORDOID);
+        }
+        bool isnull;
+        key[i] = heap_getattr(&tuple, i + 1, desc, &isnull);
+        if (isnull) {
+            return false;
+        }
+    }
+    return true;
+}
+
+KeySet ReadKeys(const Projection* projection, ArrayType* array) {
+    const Oid type = ARR_ELEMTYPE(array);
+    const bool composite = projection->key_count > 1;
+    if (composite ? type != RECORDOID && !type_is_rowtype(type)
+                  : type != projection->keys[0].type) {
+        RaiseKeyType(projection, type);
+    }
+    int16 length;
+    bool by_value;
+    char align;
+    get_typlenbyvalalign(type, &length, &by_value, &align);
+    Datum* elements;
+    bool* nulls;
+    int count;
+    deconstruct_array(array, type, length, by_value, align, &elements, &nulls, &count);
+    KeySet set = MakeProjectionKeys(projection, CurrentMemoryContext);
+    auto* key =
+        static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(projection->key_count)));
+    for (int i = 0; i < count; ++i) {
+        key[0] = elements[i];
+        if (!nulls[i] && (!composite || ReadCompositeKey(projection, elements[i], key))) {
+            Add(&set, key);
+        }
+    }
+    SortUnique(&set);
+    return set;
 }
 
 }  // namespace
@@ -92,31 +155,10 @@ FRESHCRM_FUNCTION(freshcrm_drop_projection) {
 FRESHCRM_FUNCTION(freshcrm_recompute) {
     InitMaterializedSRF(fcinfo, 0);
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    Projection* projection = OpenByTarget(PG_GETARG_OID(0));
-    ArrayType* array = PG_GETARG_ARRAYTYPE_P(1);
-    const Oid key_type = projection->lineage->key_type;
-    if (ARR_ELEMTYPE(array) != key_type) {
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                        errmsg("the keys of projection %s are of type %s", projection->name,
-                               format_type_be(key_type)),
-                        errdetail("The array has elements of type %s.",
-                                  format_type_be(ARR_ELEMTYPE(array))),
-                        errhint("Cast the array to %s[].", format_type_be(key_type))));
-    }
-    Datum* keys;
-    bool* nulls;
-    int count;
-    deconstruct_array(array, key_type, projection->key_length, projection->key_by_value,
-                      projection->key_align, &keys, &nulls, &count);
-    KeySet set = MakeKeySet(CurrentMemoryContext, key_type, projection->lineage->key_collation);
-    for (int i = 0; i < count; ++i) {
-        if (!nulls[i]) {
-            Add(&set, keys[i]);
-        }
-    }
-    SortUnique(&set);
+    Projection* projection = OpenOwned(PG_GETARG_OID(0));
+    const KeySet keys = ReadKeys(projection, PG_GETARG_ARRAYTYPE_P(1));
     Counts counts{};
-    Maintain(projection, [&] { counts = RecomputeKeys(projection, &set); });
+    Maintain(projection, [&] { counts = RecomputeKeys(projection, &keys); });
 
     Datum values[] = {Int64GetDatum(counts.inserted), Int64GetDatum(counts.updated),
                       Int64GetDatum(counts.deleted), Int64GetDatum(counts.unchanged)};
@@ -128,7 +170,7 @@ FRESHCRM_FUNCTION(freshcrm_recompute) {
 FRESHCRM_FUNCTION(freshcrm_verify_projection) {
     InitMaterializedSRF(fcinfo, 0);
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    Projection* projection = OpenByTarget(PG_GETARG_OID(0));
+    Projection* projection = OpenOwned(PG_GETARG_OID(0));
     Maintain(projection, [&] { VerifyProjection(projection, PG_GETARG_BOOL(1), result); });
     PG_RETURN_NULL();
 }

@@ -2,37 +2,30 @@
 
 #include "pg/names.hpp"
 #include "pg/tree_walker.hpp"
+#include "projection/query_level.hpp"
+#include "projection/traceable.hpp"
 
 extern "C" {
 #include "access/table.h"
-#include "catalog/catalog.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
-#include "catalog/pg_proc.h"
 #include "nodes/makefuncs.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteHandler.h"
-#include "utils/regproc.h"
+#include "utils/fmgroids.h"
+#include "utils/typcache.h"
 }
 
 namespace freshcrm::projection {
 
 namespace {
 
-// One query level while it is walked: what each of its range table entries stands for.
-struct Level {
-    Query* query;
-    Level* parent;  // where its outer references point to; null at the top
-    int scope;
-    const char* name;  // for messages
-    int* occurrence;   // by range table index: the base table's occurrence, or -1
-    Level** subquery;  // by range table index: the level of a subquery or nested view, or null
-};
+using core::ScopeKind;
 
+// Where an expression being walked stands, and whether NULL is as good as false for its value: that
+// is so in a condition, below AND and OR.
 struct Walk {
-    WalkedView* view;
-    Level* level;
-    int scope;  // of the expression being walked
+    Place place;
+    bool condition;
 };
 
 template <typename T>
@@ -42,88 +35,61 @@ T* Make(const T& value) {
     return copy;
 }
 
-[[noreturn]] void Refuse(const char* what, const char* reason) {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot trace %s", what),
-                    errdetail("%s", reason),
-                    errhint("Rewrite the view with inner and left joins and correlated scalar "
-                            "subqueries that are linked by equality.")));
-    pg_unreachable();
+int AddScope(WalkedView* view, int parent, ScopeKind kind, int set_operation = -1,
+             bool produces = false) {
+    view->scopes = lappend(view->scopes, Make(WalkedScope{parent, kind, set_operation, produces}));
+    return list_length(view->scopes) - 1;
 }
 
-[[noreturn]] void RefuseTable(Oid relid, const char* reason) {
-    Refuse(psprintf("table %s", pg::RelationForMessage(relid)), reason);
+WalkedOccurrence* Occurrence(WalkedView* view, int index) {
+    return static_cast<WalkedOccurrence*>(list_nth(view->occurrences, index));
 }
 
-int AddScope(Walk* walk, int parent, bool outer_join) {
-    walk->view->scopes = lappend(walk->view->scopes, Make(WalkedScope{parent, outer_join}));
-    return list_length(walk->view->scopes) - 1;
-}
+void WalkLevel(WalkedView* view, Level* level);
+bool WalkExpressionNode(Node* node, void* context);
 
-WalkedOccurrence* Occurrence(const Walk* walk, int index) {
-    return static_cast<WalkedOccurrence*>(list_nth(walk->view->occurrences, index));
-}
-
-Node* StripRelabel(Node* node) {
-    while (IsA(node, RelabelType)) {
-        node = reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(node)->arg);
+Level* MakeLevel(Query* query, Level* parent, int scope, const char* name) {
+    CheckTraceable(query, name);
+    const Size entries = static_cast<Size>(list_length(query->rtable)) + 1;
+    auto* level = static_cast<Level*>(palloc0(sizeof(Level)));
+    level->query = query;
+    level->parent = parent;
+    level->scope = scope;
+    level->name = name;
+    level->passing = PassingColumns(query);
+    level->occurrence = static_cast<int*>(palloc(sizeof(int) * entries));
+    for (Size i = 0; i < entries; ++i) {
+        level->occurrence[i] = -1;
     }
-    return node;
-}
-
-Level* LevelUp(Level* level, Index levels) {
-    for (; levels > 0; --levels) {
-        level = level->parent;
-    }
+    level->subquery = static_cast<Level**>(palloc0(sizeof(Level*) * entries));
+    level->element_of = static_cast<Node**>(palloc0(sizeof(Node*) * entries));
+    level->branch_scope = -1;
     return level;
 }
 
-// What base column an expression stands for, through relabeling, join aliases and the output of
-// subqueries. Not found: it is no plain column.
-WalkedColumn Resolve(Node* node, Level* level) {
-    constexpr WalkedColumn kNotFound{-1, InvalidAttrNumber};
-    node = StripRelabel(node);
-    if (!IsA(node, Var)) {
-        return kNotFound;
-    }
-    const Var* var = reinterpret_cast<Var*>(node);
-    level = LevelUp(level, var->varlevelsup);
-    if (var->varattno <= 0) {
-        return kNotFound;
-    }
-    const RangeTblEntry* rte = rt_fetch(var->varno, level->query->rtable);
-    if (rte->rtekind == RTE_JOIN) {
-        return Resolve(static_cast<Node*>(list_nth(rte->joinaliasvars, var->varattno - 1)), level);
-    }
-    if (Level* inner = level->subquery[var->varno]; inner != nullptr) {
-        const TargetEntry* entry = get_tle_by_resno(inner->query->targetList, var->varattno);
-        return Resolve(reinterpret_cast<Node*>(entry->expr), inner);
-    }
-    if (level->occurrence[var->varno] >= 0) {
-        return {level->occurrence[var->varno], var->varattno};
-    }
-    return kNotFound;
+void WalkExpression(const Place& place, void* expression) {
+    Walk walk{place, false};
+    (void)WalkExpressionNode(static_cast<Node*>(expression), &walk);
 }
-
-bool WalkExpressionNode(Node* node, void* context);
 
 // Marks the column of a base table that a Var reads.
 void Watch(Walk* walk, const Var* var) {
-    Level* level = LevelUp(walk->level, var->varlevelsup);
+    WalkedView* view = walk->place.view;
+    Level* level = LevelUp(walk->place.level, var->varlevelsup);
     const RangeTblEntry* rte = rt_fetch(var->varno, level->query->rtable);
     if (rte->rtekind == RTE_JOIN) {
         if (var->varattno == InvalidAttrNumber) {
-            Refuse("a whole-row reference to a join", "Name the columns instead.");
+            Refuse("a whole-row reference to a join", "Its columns are not named.");
         }
         // A merged column of USING may be an expression over both sides.
-        Walk alias{walk->view, level, walk->scope};
-        (void)WalkExpressionNode(
-            static_cast<Node*>(list_nth(rte->joinaliasvars, var->varattno - 1)), &alias);
+        WalkExpression({view, level, walk->place.scope},
+                       list_nth(rte->joinaliasvars, var->varattno - 1));
         return;
     }
     if (level->occurrence[var->varno] < 0) {
         return;
     }
-    WalkedOccurrence* occurrence = Occurrence(walk, level->occurrence[var->varno]);
+    WalkedOccurrence* occurrence = Occurrence(view, level->occurrence[var->varno]);
     if (var->varattno < 0) {
         RefuseTable(
             occurrence->relid,
@@ -140,94 +106,169 @@ void Watch(Walk* walk, const Var* var) {
     table_close(relation, NoLock);
 }
 
-bool IsMutable(Oid function, void*) {
-    return func_volatile(function) != PROVOLATILE_IMMUTABLE;
+// The type that values of a column have for an operator: what the operator takes, or the column's
+// own where that is polymorphic (enums, arrays).
+Oid OperandType(const WalkedView& view, Oid operator_type, const WalkedColumn& column) {
+    if (!IsPolymorphicType(operator_type)) {
+        return operator_type;
+    }
+    Oid collation;
+    return getBaseType(ColumnType(view, column, &collation));
 }
 
-// Refuses what does not depend on the rows of the base tables alone.
-void CheckImmutable(const Walk* walk, Node* node) {
-    const char* what = nullptr;
-    if (IsA(node, SQLValueFunction) || IsA(node, NextValueExpr)) {
-        what = IsA(node, NextValueExpr) ? "nextval()" : "a function such as CURRENT_DATE";
-    } else if (check_functions_in_node(node, IsMutable, nullptr)) {
-        Oid function = InvalidOid;
-        check_functions_in_node(
-            node,
-            [](Oid candidate, void* found) {
-                *static_cast<Oid*>(found) = candidate;
-                return IsMutable(candidate, nullptr);
-            },
-            &function);
-        what = psprintf("the %s function %s",
-                        func_volatile(function) == PROVOLATILE_VOLATILE ? "volatile" : "stable",
-                        format_procedure(function));
+Oid EqualityOf(Oid type) {
+    return lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+}
+
+// Values of one column can stand for those of the other when the operator is the equality of both
+// types: text that is compared as char(n) or citext must not pass for itself.
+bool Interchangeable(const WalkedView& view, Oid opno, const Resolved& left,
+                     const Resolved& right) {
+    Oid collation;
+    return !right.element && EqualityOf(ColumnType(view, left.column, &collation)) == opno &&
+           EqualityOf(ColumnType(view, right.column, &collation)) == opno;
+}
+
+List* EqualityScopes(const Place& place, const Resolved& left, const Resolved& right) {
+    return list_concat_unique_int(
+        list_concat_unique_int(list_make1_int(place.scope), left.branches), right.branches);
+}
+
+// Adds the equality of two columns. It must be the columns' own: another collation could hold equal
+// what an index and a lock on the column do not.
+void AddEquality(const Place& place, const OpExpr* op, const Resolved& left, const Resolved& right,
+                 bool element) {
+    if (left.element || (right.element && element) ||
+        left.column.occurrence == right.column.occurrence) {
+        return;
     }
-    if (what != nullptr) {
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("cannot trace view %s", walk->level->name),
-                 errdetail("It calls %s, whose result can change while no row changes.", what),
-                 errhint("Use immutable functions only in the view, and apply the others where "
-                         "the projection is read.")));
+    WalkedView* view = place.view;
+    Oid left_collation;
+    Oid right_collation;
+    (void)ColumnType(*view, left.column, &left_collation);
+    (void)ColumnType(*view, right.column, &right_collation);
+    if (OidIsValid(op->inputcollid) &&
+        (left_collation != op->inputcollid || right_collation != op->inputcollid)) {
+        return;
+    }
+    Oid left_type;
+    Oid right_type;
+    op_input_types(op->opno, &left_type, &right_type);
+    left_type = OperandType(*view, left_type, left.column);
+    const bool is_element = element || right.element;
+    if (is_element && IsPolymorphicType(right_type)) {
+        return;
+    }
+    if (!is_element) {
+        right_type = OperandType(*view, right_type, right.column);
+    }
+    // The values of many rows are handed to a query as arrays.
+    if (!OidIsValid(get_array_type(left_type)) || !OidIsValid(get_array_type(right_type))) {
+        return;
+    }
+    view->equalities =
+        lappend(view->equalities,
+                Make(WalkedEquality{left.column, right.column, EqualityScopes(place, left, right),
+                                    is_element,
+                                    !is_element && Interchangeable(*view, op->opno, left, right),
+                                    op->opno, left_type, right_type}));
+}
+
+// An equality that can be sorted or hashed, and written with its sides exchanged.
+bool IsEquality(Oid opno, Oid type) {
+    return (op_mergejoinable(opno, type) || op_hashjoinable(opno, type)) &&
+           OidIsValid(get_commutator(opno));
+}
+
+void CollectResolved(const Place& place, const OpExpr* op, List* left, List* right, bool element) {
+    ListCell* l;
+    foreach (l, left) {
+        ListCell* r;
+        foreach (r, right) {
+            const auto& a = *static_cast<Resolved*>(lfirst(l));
+            const auto& b = *static_cast<Resolved*>(lfirst(r));
+            // The element of an array stands on the right.
+            if (a.element && !element && !b.element) {
+                OpExpr* exchanged = static_cast<OpExpr*>(copyObjectImpl(op));
+                exchanged->opno = get_commutator(op->opno);
+                AddEquality(place, exchanged, b, a, false);
+            } else {
+                AddEquality(place, op, a, b, element);
+            }
+        }
     }
 }
 
-void WalkQuery(WalkedView* view, Level* level);
-
-Level* MakeLevel(Query* query, Level* parent, int scope, const char* name) {
-    const int entries = list_length(query->rtable) + 1;
-    auto* level = static_cast<Level*>(palloc0(sizeof(Level)));
-    *level = {query, parent, scope, name, nullptr, nullptr};
-    level->occurrence = static_cast<int*>(palloc(sizeof(int) * entries));
-    for (int i = 0; i < entries; ++i) {
-        level->occurrence[i] = -1;
+// Collects `a.x = b.y`.
+void CollectEquality(const Place& place, const OpExpr* op) {
+    if (list_length(op->args) != 2) {
+        return;
     }
-    level->subquery = static_cast<Level**>(palloc0(sizeof(Level*) * entries));
-    return level;
-}
-
-// A level whose rows are joined rows that pass its WHERE, one for one.
-void CheckOnlyJoins(const Query* query, const char* name) {
-    const char* clause =
-        query->hasAggs || query->groupClause || query->groupingSets || query->havingQual
-            ? "aggregates or GROUP BY"
-        : query->distinctClause || query->hasDistinctOn ? "DISTINCT"
-        : query->hasWindowFuncs                         ? "window functions"
-        : query->limitCount || query->limitOffset       ? "LIMIT or OFFSET"
-                                                        : nullptr;
-    if (clause != nullptr) {
-        Refuse(psprintf("%s in %s", clause, name),
-               "Outside a scalar subquery this version does not follow a row through it.");
+    auto* left = static_cast<Node*>(linitial(op->args));
+    auto* right = static_cast<Node*>(lsecond(op->args));
+    if (IsEquality(op->opno, exprType(left))) {
+        CollectResolved(place, op, Resolve(place, left), Resolve(place, right), false);
     }
 }
 
-void CheckCommon(const Query* query, const char* name) {
-    const char* clause = query->setOperations   ? "UNION, INTERSECT or EXCEPT"
-                         : query->cteList       ? "WITH"
-                         : query->hasTargetSRFs ? "a set-returning function"
-                         : query->groupingSets  ? "GROUPING SETS"
-                         : query->rowMarks      ? "FOR UPDATE or FOR SHARE"
-                                                : nullptr;
-    if (query->commandType != CMD_SELECT || clause != nullptr) {
-        Refuse(psprintf("%s in %s", clause != nullptr ? clause : "the command", name),
-               "This version does not follow a row through it.");
+// Collects `a.x = ANY (b.array)`.
+void CollectArrayEquality(const Place& place, const ScalarArrayOpExpr* any) {
+    auto* left = static_cast<Node*>(linitial(any->args));
+    auto* right = static_cast<Node*>(lsecond(any->args));
+    if (any->useOr && IsEquality(any->opno, exprType(left))) {
+        OpExpr op{};
+        op.xpr.type = T_OpExpr;
+        op.opno = any->opno;
+        op.inputcollid = any->inputcollid;
+        CollectResolved(place, &op, Resolve(place, left), Resolve(place, right), true);
     }
 }
 
-void WalkSubLink(Walk* walk, SubLink* sublink) {
-    if (sublink->subLinkType != EXPR_SUBLINK && sublink->subLinkType != EXISTS_SUBLINK &&
-        sublink->subLinkType != ARRAY_SUBLINK) {
-        Refuse(psprintf("a subquery with IN, ANY or ALL in %s", walk->level->name),
-               "This version follows scalar, EXISTS and ARRAY subqueries.");
+// Collects `x = output` of `x IN (SELECT output …)`: a row of the subquery matters to the rows of
+// the outer query that have its value. (One that is NULL makes the result NULL instead of false,
+// which is why this is for conditions only.)
+void CollectInEquality(const Place& outer, Level* inner, Node* test) {
+    if (is_andclause(test)) {
+        ListCell* cell;
+        foreach (cell, reinterpret_cast<BoolExpr*>(test)->args) {
+            CollectInEquality(outer, inner, static_cast<Node*>(lfirst(cell)));
+        }
+        return;
     }
+    const auto* op = reinterpret_cast<OpExpr*>(test);
+    if (!IsA(test, OpExpr) || list_length(op->args) != 2) {
+        return;
+    }
+    auto* left = static_cast<Node*>(linitial(op->args));
+    auto* right = static_cast<Node*>(lsecond(op->args));
+    while (IsA(right, RelabelType)) {
+        right = reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(right)->arg);
+    }
+    if (!IsA(right, Param) || reinterpret_cast<Param*>(right)->paramkind != PARAM_SUBLINK ||
+        !IsEquality(op->opno, exprType(left))) {
+        return;
+    }
+    const auto resno = static_cast<AttrNumber>(reinterpret_cast<Param*>(right)->paramid);
+    const Place place{outer.view, outer.level, inner->scope};
+    CollectResolved(place, op, Resolve(outer, left), ResolveOutput(outer.view, inner, resno),
+                    false);
+}
+
+bool WalkSubLink(const Walk* walk, SubLink* sublink) {
+    const Place& place = walk->place;
     auto* query = reinterpret_cast<Query*>(sublink->subselect);
-    CheckCommon(query, "a subquery");
-    if (query->hasWindowFuncs) {
-        Refuse("window functions in a subquery",
-               "This version does not follow a row through them.");
+    if (sublink->subLinkType != EXISTS_SUBLINK) {
+        CheckOrdered(query, place.level->name);
     }
-    WalkQuery(walk->view,
-              MakeLevel(query, walk->level, AddScope(walk, walk->scope, false), walk->level->name));
+    Level* inner =
+        MakeLevel(query, place.level, AddScope(place.view, place.scope, ScopeKind::kSublink),
+                  place.level->name);
+    WalkLevel(place.view, inner);
+    if (sublink->subLinkType == ANY_SUBLINK && walk->condition) {
+        CollectInEquality(place, inner, sublink->testexpr);
+    }
+    WalkExpression(place, sublink->testexpr);
+    return false;
 }
 
 bool WalkExpressionNode(Node* node, void* context) {
@@ -235,130 +276,34 @@ bool WalkExpressionNode(Node* node, void* context) {
         return false;
     }
     auto* walk = static_cast<Walk*>(context);
-    CheckImmutable(walk, node);
+    CheckImmutable(node, walk->place.level->name);
     if (IsA(node, Var)) {
         Watch(walk, reinterpret_cast<Var*>(node));
         return false;
     }
     if (IsA(node, SubLink)) {
-        auto* sublink = reinterpret_cast<SubLink*>(node);
-        WalkSubLink(walk, sublink);
-        return WalkExpressionNode(sublink->testexpr, context);
+        return WalkSubLink(walk, reinterpret_cast<SubLink*>(node));
     }
-    if (IsA(node, CurrentOfExpr) || IsA(node, Param)) {
-        Refuse(psprintf("a parameter in %s", walk->level->name), "A view cannot have one.");
-    }
-    return pg::WalkExpressionTree(node, WalkExpressionNode, context);
+    Walk below{walk->place, walk->condition && (is_andclause(node) || is_orclause(node))};
+    return pg::WalkExpressionTree(node, WalkExpressionNode, &below);
 }
 
-void WalkExpression(WalkedView* view, Level* level, int scope, void* expression) {
-    Walk walk{view, level, scope};
-    (void)WalkExpressionNode(static_cast<Node*>(expression), &walk);
-}
-
-// The type that values of a column have for an operator: what the operator takes, or the column's
-// own where that is polymorphic (enums, arrays).
-Oid OperandType(Oid operator_type, Node* operand) {
-    if (!IsPolymorphicType(operator_type)) {
-        return operator_type;
-    }
-    return getBaseType(exprType(StripRelabel(operand)));
-}
-
-Oid ColumnCollation(const Walk* walk, const WalkedColumn& column) {
-    Oid type;
-    int32 typmod;
-    Oid collation;
-    get_atttypetypmodcoll(Occurrence(walk, column.occurrence)->relid, column.column, &type, &typmod,
-                          &collation);
-    return collation;
-}
-
-// Collects `a.x = b.y`. The equality must be the columns' own: another collation could hold equal
-// what an index and a lock on the column do not.
-void CollectEquality(Walk* walk, const OpExpr* op) {
-    if (list_length(op->args) != 2) {
-        return;
-    }
-    auto* left = static_cast<Node*>(linitial(op->args));
-    auto* right = static_cast<Node*>(lsecond(op->args));
-    if (!op_mergejoinable(op->opno, exprType(left)) && !op_hashjoinable(op->opno, exprType(left))) {
-        return;
-    }
-    // A mapping query needs it with the sides exchanged.
-    if (!OidIsValid(get_commutator(op->opno))) {
-        return;
-    }
-    const WalkedColumn left_column = Resolve(left, walk->level);
-    const WalkedColumn right_column = Resolve(right, walk->level);
-    if (!left_column.found() || !right_column.found() ||
-        left_column.occurrence == right_column.occurrence) {
-        return;
-    }
-    if (OidIsValid(op->inputcollid) && (ColumnCollation(walk, left_column) != op->inputcollid ||
-                                        ColumnCollation(walk, right_column) != op->inputcollid)) {
-        return;
-    }
-    Oid left_type;
-    Oid right_type;
-    op_input_types(op->opno, &left_type, &right_type);
-    walk->view->equalities =
-        lappend(walk->view->equalities,
-                Make(WalkedEquality{left_column, right_column, walk->scope, op->opno,
-                                    OperandType(left_type, left), OperandType(right_type, right)}));
-}
-
-void CollectQuals(WalkedView* view, Level* level, int scope, Node* quals) {
-    if (quals == nullptr) {
-        return;
-    }
-    WalkExpression(view, level, scope, quals);
-    Walk walk{view, level, scope};
+void CollectQuals(const Place& place, Node* quals) {
     ListCell* cell;
     foreach (cell, make_ands_implicit(reinterpret_cast<Expr*>(quals))) {
         auto* conjunct = static_cast<Node*>(lfirst(cell));
         if (is_andclause(conjunct)) {
-            CollectQuals(view, level, scope, conjunct);
-        } else if (IsA(conjunct, OpExpr)) {
-            CollectEquality(&walk, reinterpret_cast<OpExpr*>(conjunct));
+            CollectQuals(place, conjunct);
+            continue;
+        }
+        Walk walk{place, true};
+        (void)WalkExpressionNode(conjunct, &walk);
+        if (IsA(conjunct, OpExpr)) {
+            CollectEquality(place, reinterpret_cast<OpExpr*>(conjunct));
+        } else if (IsA(conjunct, ScalarArrayOpExpr)) {
+            CollectArrayEquality(place, reinterpret_cast<ScalarArrayOpExpr*>(conjunct));
         }
     }
-}
-
-void AddTable(WalkedView* view, Level* level, int scope, const RangeTblEntry* rte, int rtindex) {
-    const char* reason = nullptr;
-    switch (rte->relkind) {
-        case RELKIND_RELATION:
-            break;
-        case RELKIND_PARTITIONED_TABLE:
-            reason = "It is partitioned, which this version does not follow.";
-            break;
-        case RELKIND_MATVIEW:
-            reason = "It is a materialized view: it changes by REFRESH, which fires no trigger.";
-            break;
-        case RELKIND_FOREIGN_TABLE:
-            reason = "It is a foreign table, whose changes made elsewhere fire no trigger here.";
-            break;
-        default:
-            reason = "It is not an ordinary table.";
-    }
-    if (reason == nullptr && IsCatalogRelationOid(rte->relid)) {
-        reason = "It is a system catalog, on which there can be no triggers.";
-    } else if (reason == nullptr && get_rel_relispartition(rte->relid)) {
-        reason = "It is a partition: rows written through its root fire no trigger of its own.";
-    } else if (reason == nullptr && (has_subclass(rte->relid) || has_superclass(rte->relid))) {
-        reason = "It takes part in inheritance, which this version does not follow.";
-    } else if (reason == nullptr && rte->tablesample != nullptr) {
-        reason = "It is read with TABLESAMPLE.";
-    } else if (reason == nullptr && get_rel_persistence(rte->relid) == RELPERSISTENCE_TEMP) {
-        reason = "It is a temporary table.";
-    }
-    if (reason != nullptr) {
-        RefuseTable(rte->relid, reason);
-    }
-    view->occurrences =
-        lappend(view->occurrences, Make(WalkedOccurrence{rte->relid, scope, nullptr}));
-    level->occurrence[rtindex] = list_length(view->occurrences) - 1;
 }
 
 Query* ViewQuery(WalkedView* view, Oid relid) {
@@ -369,104 +314,275 @@ Query* ViewQuery(WalkedView* view, Oid relid) {
     return query;
 }
 
-void AddRangeTableEntry(WalkedView* view, Level* level, int scope, int rtindex) {
-    const RangeTblEntry* rte = rt_fetch(rtindex, level->query->rtable);
-    Query* query = nullptr;
-    const char* name = "a subquery in FROM";
-    if (rte->rtekind == RTE_RELATION && rte->relkind == RELKIND_VIEW) {
-        name = pg::RelationForMessage(rte->relid);
-        query = ViewQuery(view, rte->relid);
-    } else if (rte->rtekind == RTE_RELATION) {
-        AddTable(view, level, scope, rte, rtindex);
-        return;
-    } else if (rte->rtekind == RTE_SUBQUERY && !rte->lateral) {
-        query = rte->subquery;
-    } else {
-        Refuse(psprintf("\"%s\" in %s", rte->eref->aliasname, level->name),
-               rte->lateral ? "This version does not follow LATERAL subqueries."
-                            : "It is not a table, a view or a subquery.");
+// An aggregate over all rows has a row even when nothing takes part in it.
+bool AlwaysHasRow(const Query* query) {
+    return (query->hasAggs || query->havingQual != nullptr) && query->groupClause == NIL;
+}
+
+// A level that stands in FROM. What holds inside of one that always has a row is certain only from
+// inside.
+Level* WalkSubquery(WalkedView* view, Query* query, Level* parent, int scope, const char* name) {
+    Level* level =
+        MakeLevel(query, parent,
+                  AlwaysHasRow(query) ? AddScope(view, scope, ScopeKind::kSublink) : scope, name);
+    CheckOrdered(query, name);
+    WalkLevel(view, level);
+    return level;
+}
+
+// A common table expression is walked anew at each place that reads it.
+Level* WalkCte(WalkedView* view, Level* level, int scope, const RangeTblEntry* rte) {
+    Level* owner = LevelUp(level, rte->ctelevelsup);
+    ListCell* cell;
+    foreach (cell, owner->query->cteList) {
+        auto* cte = static_cast<CommonTableExpr*>(lfirst(cell));
+        if (strcmp(cte->ctename, rte->ctename) == 0) {
+            if (rte->self_reference || cte->cterecursive) {
+                Refuse(psprintf("WITH RECURSIVE \"%s\" in %s", cte->ctename, level->name),
+                       "A row can affect any number of others through the recursion.");
+            }
+            auto* query = static_cast<Query*>(copyObjectImpl(cte->ctequery));
+            return WalkSubquery(view, query, owner, scope, psprintf("WITH \"%s\"", cte->ctename));
+        }
     }
-    CheckCommon(query, name);
-    CheckOnlyJoins(query, name);
-    Level* inner = MakeLevel(query, level, scope, name);
-    level->subquery[rtindex] = inner;
-    WalkQuery(view, inner);
+    elog(ERROR, "could not find CTE \"%s\"", rte->ctename);
+    return nullptr;
+}
+
+// A function in FROM reads no table. unnest() of one array has the array's elements as its rows.
+void WalkFunction(const Place& place, const RangeTblEntry* rte, int rtindex) {
+    ListCell* cell;
+    foreach (cell, rte->functions) {
+        WalkExpression(place, static_cast<RangeTblFunction*>(lfirst(cell))->funcexpr);
+    }
+    Node* function = static_cast<RangeTblFunction*>(linitial(rte->functions))->funcexpr;
+    if (list_length(rte->functions) == 1 && IsA(function, FuncExpr) &&
+        reinterpret_cast<FuncExpr*>(function)->funcid == F_UNNEST_ANYARRAY) {
+        place.level->element_of[rtindex] =
+            static_cast<Node*>(linitial(reinterpret_cast<FuncExpr*>(function)->args));
+    }
+}
+
+void AddTable(const Place& place, const RangeTblEntry* rte, int rtindex) {
+    CheckTraceableTable(rte, place.view->owner);
+    place.view->occurrences = lappend(
+        place.view->occurrences, Make(WalkedOccurrence{rte->relid, place.scope, nullptr, NIL}));
+    place.level->occurrence[rtindex] = list_length(place.view->occurrences) - 1;
+}
+
+void AddRangeTableEntry(const Place& place, int rtindex) {
+    Level* level = place.level;
+    RangeTblEntry* rte = rt_fetch(rtindex, level->query->rtable);
+    switch (rte->rtekind) {
+        case RTE_RELATION:
+            if (rte->relkind == RELKIND_VIEW) {
+                level->subquery[rtindex] = WalkSubquery(
+                    place.view, ViewQuery(place.view, rte->relid), nullptr, place.scope,
+                    psprintf("view %s", pg::RelationForMessage(rte->relid)));
+            } else {
+                AddTable(place, rte, rtindex);
+            }
+            break;
+        case RTE_SUBQUERY:
+            level->subquery[rtindex] =
+                WalkSubquery(place.view, rte->subquery, level, place.scope,
+                             psprintf("subquery \"%s\"", rte->eref->aliasname));
+            break;
+        case RTE_CTE:
+            level->subquery[rtindex] = WalkCte(place.view, level, place.scope, rte);
+            break;
+        case RTE_FUNCTION:
+            WalkFunction(place, rte, rtindex);
+            break;
+        case RTE_VALUES:
+            WalkExpression(place, rte->values_lists);
+            break;
+        case RTE_RESULT:
+            break;
+        default:
+            Refuse(psprintf("\"%s\" in %s", rte->eref->aliasname, level->name),
+                   "It is not a table, a view, a subquery or a function.");
+    }
 }
 
 // Walks one item of FROM; what stands in an outer join's nullable side gets a scope of its own, and
-// the ON clause belongs to it.
-void WalkFrom(WalkedView* view, Level* level, int scope, Node* node) {
+// the ON clause belongs to it. The ON clause of a full join belongs to both sides.
+void WalkFrom(const Place& place, Node* node) {
+    WalkedView* view = place.view;
     if (IsA(node, RangeTblRef)) {
-        AddRangeTableEntry(view, level, scope, reinterpret_cast<RangeTblRef*>(node)->rtindex);
+        AddRangeTableEntry(place, reinterpret_cast<RangeTblRef*>(node)->rtindex);
     } else if (IsA(node, FromExpr)) {
         auto* from = reinterpret_cast<FromExpr*>(node);
         ListCell* cell;
         foreach (cell, from->fromlist) {
-            WalkFrom(view, level, scope, static_cast<Node*>(lfirst(cell)));
+            WalkFrom(place, static_cast<Node*>(lfirst(cell)));
         }
-        CollectQuals(view, level, scope, from->quals);
+        CollectQuals(place, from->quals);
     } else {
         auto* join = reinterpret_cast<JoinExpr*>(node);
-        if (join->jointype == JOIN_FULL) {
-            Refuse(psprintf("FULL JOIN in %s", level->name),
-                   "A row of either side can be missing, and with it the key.");
+        Place left = place;
+        Place right = place;
+        if (join->jointype == JOIN_RIGHT || join->jointype == JOIN_FULL) {
+            left.scope = AddScope(view, place.scope, ScopeKind::kOuterJoin);
         }
-        Walk walk{view, level, scope};
-        const int nullable = join->jointype == JOIN_INNER ? scope : AddScope(&walk, scope, true);
-        WalkFrom(view, level, join->jointype == JOIN_RIGHT ? nullable : scope, join->larg);
-        WalkFrom(view, level, join->jointype == JOIN_LEFT ? nullable : scope, join->rarg);
-        CollectQuals(view, level, nullable, join->quals);
+        if (join->jointype == JOIN_LEFT || join->jointype == JOIN_FULL) {
+            right.scope = AddScope(view, place.scope, ScopeKind::kOuterJoin);
+        }
+        WalkFrom(left, join->larg);
+        WalkFrom(right, join->rarg);
+        Place on = join->jointype == JOIN_RIGHT ? left : right;
+        const int first = list_length(view->equalities);
+        CollectQuals(on, join->quals);
+        if (join->jointype == JOIN_FULL) {
+            for (int i = first; i < list_length(view->equalities); ++i) {
+                auto* equality = static_cast<WalkedEquality*>(list_nth(view->equalities, i));
+                equality->scopes = list_append_unique_int(equality->scopes, left.scope);
+            }
+        }
     }
 }
 
-void WalkQuery(WalkedView* view, Level* level) {
+// The branches of a set operation. `produces` says whether rows of the result come from this part.
+void WalkSetOperation(WalkedView* view, Level* level, Node* node, int set_operation,
+                      bool produces) {
+    if (IsA(node, SetOperationStmt)) {
+        auto* operation = reinterpret_cast<SetOperationStmt*>(node);
+        WalkSetOperation(view, level, operation->larg, set_operation, produces);
+        WalkSetOperation(view, level, operation->rarg, set_operation,
+                         produces && operation->op == SETOP_UNION);
+        return;
+    }
+    const int rtindex = reinterpret_cast<RangeTblRef*>(node)->rtindex;
+    const int scope = AddScope(view, level->scope, ScopeKind::kBranch, set_operation, produces);
+    Level* branch = WalkSubquery(view, rt_fetch(rtindex, level->query->rtable)->subquery, level,
+                                 scope, level->name);
+    branch->branch_scope = scope;
+    level->branches = lappend(level->branches, branch);
+}
+
+void WalkLevel(WalkedView* view, Level* level) {
     check_stack_depth();
     Query* query = level->query;
-    WalkFrom(view, level, level->scope, reinterpret_cast<Node*>(query->jointree));
-    WalkExpression(view, level, level->scope, query->targetList);
-    WalkExpression(view, level, level->scope, query->havingQual);
-    WalkExpression(view, level, level->scope, query->limitCount);
-    WalkExpression(view, level, level->scope, query->limitOffset);
+    const Place place{view, level, level->scope};
+    if (query->setOperations != nullptr) {
+        WalkSetOperation(view, level, query->setOperations, view->set_operations++, true);
+    } else {
+        WalkFrom(place, reinterpret_cast<Node*>(query->jointree));
+    }
+    // What is computed of an aggregate over all rows is there even when nothing takes part.
+    Place result = place;
+    if (AlwaysHasRow(query)) {
+        result.scope = static_cast<WalkedScope*>(list_nth(view->scopes, level->scope))->parent;
+    }
+    WalkExpression(result, query->targetList);
+    WalkExpression(result, query->limitCount);
+    WalkExpression(result, query->limitOffset);
+    CollectQuals(result, query->havingQual);
+    ListCell* cell;
+    foreach (cell, query->windowClause) {
+        auto* window = static_cast<WindowClause*>(lfirst(cell));
+        WalkExpression(result, window->startOffset);
+        WalkExpression(result, window->endOffset);
+    }
+}
+
+Oid ViewOwner(Oid relid) {
+    Relation relation = table_open(relid, NoLock);
+    const Oid owner = relation->rd_rel->relowner;
+    table_close(relation, NoLock);
+    return owner;
 }
 
 bool InsideOuterJoin(const WalkedView& view, int scope) {
     for (; scope >= 0; scope = static_cast<WalkedScope*>(list_nth(view.scopes, scope))->parent) {
-        if (static_cast<WalkedScope*>(list_nth(view.scopes, scope))->outer_join) {
+        if (static_cast<WalkedScope*>(list_nth(view.scopes, scope))->kind ==
+            ScopeKind::kOuterJoin) {
             return true;
         }
     }
     return false;
 }
 
+void CheckKeyColumn(const WalkedView& view, const Resolved& resolved, Oid type, const char* what) {
+    const WalkedOccurrence& occurrence = OccurrenceAt(view, resolved.column.occurrence);
+    if (resolved.element) {
+        Refuse(what, "It is an element of an array.");
+    }
+    Oid collation;
+    const Oid found = ColumnType(view, resolved.column, &collation);
+    if (EqualityOf(found) != EqualityOf(type)) {
+        Refuse(what, psprintf("It has type %s and stands for a value of type %s, which has another "
+                              "equality.",
+                              format_type_be(type), format_type_be(found)));
+    }
+    if (InsideOuterJoin(view, occurrence.scope)) {
+        Refuse(what, psprintf("Table %s stands on the nullable side of an outer join, so that the "
+                              "key can be NULL.",
+                              pg::RelationForMessage(occurrence.relid)));
+    }
+}
+
+// One key for each branch of the set operations that it comes from; `done` has the columns before
+// those in `rest`.
+void AddKeys(WalkedView* view, Level* top, const WalkedKey& done, const List* keys, int next) {
+    if (next == list_length(keys)) {
+        view->keys = lappend(view->keys, Make(done));
+        return;
+    }
+    const auto resno = static_cast<AttrNumber>(list_nth_int(keys, next));
+    const char* what =
+        psprintf("key column \"%s\" of %s",
+                 get_tle_by_resno(top->query->targetList, resno)->resname, top->name);
+    const Oid type =
+        exprType(reinterpret_cast<Node*>(get_tle_by_resno(top->query->targetList, resno)->expr));
+    List* resolved = ResolveOutput(view, top, resno);
+    if (resolved == NIL) {
+        Refuse(what, KeyReason(top->query, resno));
+    }
+    ListCell* cell;
+    foreach (cell, resolved) {
+        const auto& column = *static_cast<Resolved*>(lfirst(cell));
+        CheckKeyColumn(*view, column, type, what);
+        WalkedKey more{lappend(list_copy(done.columns), Make(column.column)),
+                       list_concat_unique_int(list_copy(done.scopes), column.branches)};
+        AddKeys(view, top, more, keys, next + 1);
+    }
+}
+
 }  // namespace
 
-WalkedView WalkView(Oid view_oid, AttrNumber key) {
-    WalkedView view{};
-    const char* name = psprintf("view %s", pg::RelationForMessage(view_oid));
-    Query* query = ViewQuery(&view, view_oid);
-    CheckCommon(query, name);
-    CheckOnlyJoins(query, name);
-
-    view.scopes = lappend(view.scopes, Make(WalkedScope{-1, false}));
-    Level* top = MakeLevel(query, nullptr, 0, pg::RelationForMessage(view_oid));
-    WalkQuery(&view, top);
-
-    const TargetEntry* entry = get_tle_by_resno(query->targetList, key);
-    view.key = Resolve(reinterpret_cast<Node*>(entry->expr), top);
-    if (!view.key.found()) {
-        Refuse(psprintf("key column \"%s\" of %s", entry->resname, name),
-               "It is not a plain column of a base table.");
-    }
-    const auto* occurrence =
-        static_cast<WalkedOccurrence*>(list_nth(view.occurrences, view.key.occurrence));
-    if (InsideOuterJoin(view, occurrence->scope)) {
-        Refuse(
-            psprintf("key column \"%s\" of %s", entry->resname, name),
-            psprintf("Table %s stands on the nullable side of an outer join, so that the key can "
-                     "be NULL.",
-                     pg::RelationForMessage(occurrence->relid)));
-    }
+WalkedView* WalkView(Oid view_oid, const List* keys) {
+    auto* view = static_cast<WalkedView*>(palloc0(sizeof(WalkedView)));
+    Query* query = ViewQuery(view, view_oid);
+    view->owner = ViewOwner(view_oid);
+    (void)AddScope(view, -1, ScopeKind::kSublink);
+    Level* top = WalkSubquery(view, query, nullptr, 0,
+                              psprintf("view %s", pg::RelationForMessage(view_oid)));
+    AddKeys(view, top, WalkedKey{NIL, NIL}, keys, 0);
     return view;
+}
+
+const WalkedOccurrence& OccurrenceAt(const WalkedView& view, int index) {
+    return *static_cast<WalkedOccurrence*>(list_nth(view.occurrences, index));
+}
+
+Expr* ExpressionOf(const WalkedView& view, const WalkedColumn& column) {
+    return column.column > 0
+               ? nullptr
+               : static_cast<Expr*>(list_nth(OccurrenceAt(view, column.occurrence).expressions,
+                                             -1 - column.column));
+}
+
+Oid ColumnType(const WalkedView& view, const WalkedColumn& column, Oid* collation) {
+    if (Expr* expression = ExpressionOf(view, column)) {
+        *collation = exprCollation(reinterpret_cast<Node*>(expression));
+        return exprType(reinterpret_cast<Node*>(expression));
+    }
+    Oid type;
+    int32 typmod;
+    get_atttypetypmodcoll(OccurrenceAt(view, column.occurrence).relid,
+                          static_cast<AttrNumber>(column.column), &type, &typmod, collation);
+    return type;
 }
 
 }  // namespace freshcrm::projection

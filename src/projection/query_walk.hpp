@@ -8,46 +8,65 @@ extern "C" {
 #include "nodes/pg_list.h"
 }
 
+#include "core/lineage.hpp"
+
 namespace freshcrm::projection {
 
-// The structs are core/lineage.hpp's, as plain memory: the walk calls the server all the time.
+// The structs are those of core/lineage.hpp as plain memory, since the walk calls the server all
+// the time.
 struct WalkedScope {
     int parent;
-    bool outer_join;
+    core::ScopeKind kind;
+    int set_operation;
+    bool produces;
 };
 
 struct WalkedOccurrence {
     Oid relid;
     int scope;
     Bitmapset* watched;
+    List* expressions;  // of Expr* over the columns of the table, as Vars of relation 1
 };
 
-struct WalkedColumn {
-    int occurrence;  // -1: not a column of a base table
-    AttrNumber column;
-
-    bool found() const { return occurrence >= 0; }
-};
+// `column` is an attribute number, or -1 - n for the occurrence's expression n.
+using WalkedColumn = core::ColumnRef;
 
 struct WalkedEquality {
     WalkedColumn left;
     WalkedColumn right;
-    int scope;
+    List* scopes;  // of integers
+    bool element;  // `right` is an array, one of whose elements equals `left`
+    bool interchangeable;
     Oid opno;
-    Oid left_type;  // what the operator takes; the column's own type where that is polymorphic
-    Oid right_type;
+    Oid left_type;   // what the operator takes; the column's own type where that is polymorphic
+    Oid right_type;  // of an element, where `right` is an array
+};
+
+struct WalkedKey {
+    List* columns;  // of WalkedColumn*
+    List* scopes;   // of integers
 };
 
 struct WalkedView {
     List* scopes;       // of WalkedScope*
     List* occurrences;  // of WalkedOccurrence*
     List* equalities;   // of WalkedEquality*
+    List* keys;         // of WalkedKey*
     List* views;        // of Oid
-    WalkedColumn key;
+    int set_operations;
+    Oid owner;  // of the view
 };
 
-// Walks the view's query and resolves the target column `key` (an attribute number of the view).
+// Walks the view's query and resolves the target columns `keys` (attribute numbers of the view).
 // Raises 0A000 for what is not traced.
-WalkedView WalkView(Oid view, AttrNumber key);
+WalkedView* WalkView(Oid view, const List* keys);
+
+const WalkedOccurrence& OccurrenceAt(const WalkedView& view, int index);
+
+// The expression that a column of an occurrence stands for; null for a plain column.
+Expr* ExpressionOf(const WalkedView& view, const WalkedColumn& column);
+
+// The type and collation of a column or expression.
+Oid ColumnType(const WalkedView& view, const WalkedColumn& column, Oid* collation);
 
 }  // namespace freshcrm::projection

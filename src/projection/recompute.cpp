@@ -15,6 +15,28 @@ namespace freshcrm::projection {
 
 namespace {
 
+// "a, b": the key's columns.
+const char* KeyNames(const Projection* projection) {
+    StringInfoData names;
+    initStringInfo(&names);
+    for (int i = 0; i < projection->key_count; ++i) {
+        appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", projection->keys[i].name);
+    }
+    return names.data;
+}
+
+const char* KeyValues(const Projection* projection, const Datum* key) {
+    StringInfoData values;
+    initStringInfo(&values);
+    for (int i = 0; i < projection->key_count; ++i) {
+        Oid output;
+        bool is_varlena;
+        getTypeOutputInfo(projection->keys[i].type, &output, &is_varlena);
+        appendStringInfo(&values, "%s%s", i > 0 ? ", " : "", OidOutputFunctionCall(output, key[i]));
+    }
+    return values.data;
+}
+
 // How many keys one query is asked for, and how many rows a cursor is: what bounds the memory.
 constexpr int kBatch = 1000;
 
@@ -57,7 +79,7 @@ void ApplyRow(DiffReader* reader) {
         }
         return;
     }
-    CheckUnique(&reader->unique, row->values[projection->lineage->key - 1]);
+    CheckUnique(&reader->unique, row->view_key);
     if (!row->in_target) {
         ApplyInsert(projection, row);
         ++reader->counts.inserted;
@@ -84,15 +106,19 @@ void ApplyRows(DiffReader* reader) {
 void ApplyKeys(DiffReader* reader, const KeySet* keys) {
     Projection* projection = reader->projection;
     if (keys->count == 1) {
-        pg::Select(DiffOne(projection), &keys->values[0], nullptr);
+        pg::Select(DiffOne(projection), keys->values, nullptr);
         ApplyRows(reader);
         return;
     }
+    auto* arrays =
+        static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(projection->key_count)));
     for (int first = 0; first < keys->count && !Overtaken(reader); first += kBatch) {
-        Datum array = ToArray(keys, first, Min(kBatch, keys->count - first));
-        pg::Select(DiffMany(projection), &array, nullptr);
+        ToArrays(keys, first, Min(kBatch, keys->count - first), arrays);
+        pg::Select(DiffMany(projection), arrays, nullptr);
         ApplyRows(reader);
-        pfree(DatumGetPointer(array));
+        for (int i = 0; i < projection->key_count; ++i) {
+            pfree(DatumGetPointer(arrays[i]));
+        }
     }
 }
 
@@ -108,8 +134,8 @@ void ApplyAll(DiffReader* reader) {
     SPI_cursor_close(portal);
 }
 
-// Reads and applies; again when overtaken, since rows read before are then out of date. What was
-// written in the first round is unchanged in the second, so it counts once.
+// Reads and applies; again when overtaken, since rows read before are then out of date. What one
+// round has written the next finds unchanged: it counts as written only.
 template <typename Apply>
 Counts Run(Projection* projection, bool null_is_key, Write write, Apply apply) {
     Counts counts{};
@@ -119,15 +145,27 @@ Counts Run(Projection* projection, bool null_is_key, Write write, Apply apply) {
         apply(&reader);
         PopActiveSnapshot();
         done = !Overtaken(&reader);
+        counts.unchanged =
+            Max(int64{0}, reader.counts.unchanged - counts.inserted - counts.updated);
         counts.inserted += reader.counts.inserted;
         counts.updated += reader.counts.updated;
         counts.deleted += reader.counts.deleted;
-        counts.unchanged = reader.counts.unchanged;
     }
     return counts;
 }
 
 }  // namespace
+
+KeySet MakeProjectionKeys(const Projection* projection, MemoryContext context) {
+    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(projection->key_count)));
+    auto* collations =
+        static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(projection->key_count)));
+    for (int i = 0; i < projection->key_count; ++i) {
+        types[i] = projection->keys[i].type;
+        collations[i] = projection->keys[i].collation;
+    }
+    return MakeKeySet(context, projection->key_count, types, collations);
+}
 
 Counts RecomputeKeys(Projection* projection, const KeySet* keys, Write write) {
     if (keys->count == 0) {
@@ -154,7 +192,7 @@ void CheckNoNullKey(Projection* projection) {
 void RaiseNullKey(const Projection* projection) {
     ereport(ERROR,
             (errcode(ERRCODE_NOT_NULL_VIOLATION),
-             errmsg("key column \"%s\" of view %s is NULL in a row", projection->key,
+             errmsg("key (%s) of view %s is NULL in a row", KeyNames(projection),
                     pg::RelationForMessage(projection->source)),
              errdetail("A projection finds its rows by the key, which must not be NULL."),
              errhint("Let the view leave out the rows without a key, or choose another key.")));
@@ -162,34 +200,39 @@ void RaiseNullKey(const Projection* projection) {
 }
 
 KeyChecker MakeKeyChecker(Projection* projection) {
+    auto* previous =
+        static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(projection->key_count)));
     return {
-        projection, false, Datum{0},
+        projection, false, previous,
         AllocSetContextCreate(CurrentMemoryContext, "freshcrm previous key", ALLOCSET_SMALL_SIZES)};
 }
 
-void CheckUnique(KeyChecker* checker, Datum key) {
+void CheckUnique(KeyChecker* checker, const Datum* key) {
     Projection* projection = checker->projection;
-    const Lineage* lineage = projection->lineage;
-    if (checker->has_previous &&
-        DatumGetInt32(FunctionCall2Coll(&projection->key_compare, lineage->key_collation,
-                                        checker->previous, key)) == 0) {
-        Oid output;
-        bool is_varlena;
-        getTypeOutputInfo(lineage->key_type, &output, &is_varlena);
+    bool same = checker->has_previous;
+    for (int i = 0; same && i < projection->key_count; ++i) {
+        Key* column = &projection->keys[i];
+        same = DatumGetInt32(FunctionCall2Coll(&column->compare, column->collation,
+                                               checker->previous[i], key[i])) == 0;
+    }
+    if (same) {
         ereport(ERROR,
                 (errcode(ERRCODE_CARDINALITY_VIOLATION),
                  errmsg("view %s returns more than one row for a key",
                         pg::RelationForMessage(projection->source)),
-                 errdetail("Key (%s)=(%s) is not unique.", projection->key,
-                           OidOutputFunctionCall(output, key)),
+                 errdetail("Key (%s)=(%s) is not unique.", KeyNames(projection),
+                           KeyValues(projection, key)),
                  errhint("Choose a key that is different in each row, or make the view return one "
                          "row for it.")));
     }
     MemoryContextReset(checker->context);
     MemoryContext caller = MemoryContextSwitchTo(checker->context);
-    checker->previous = projection->key_length == -1
-                            ? PointerGetDatum(PG_DETOAST_DATUM_COPY(key))
-                            : datumCopy(key, projection->key_by_value, projection->key_length);
+    for (int i = 0; i < projection->key_count; ++i) {
+        const Key& column = projection->keys[i];
+        checker->previous[i] = column.length == -1
+                                   ? PointerGetDatum(PG_DETOAST_DATUM_COPY(key[i]))
+                                   : datumCopy(key[i], column.by_value, column.length);
+    }
     MemoryContextSwitchTo(caller);
     checker->has_previous = true;
 }

@@ -17,6 +17,9 @@ struct Counts {
     int64 unchanged;
 };
 
+// An empty set of keys of the projection.
+KeySet MakeProjectionKeys(const Projection* projection, MemoryContext context);
+
 enum class Write {
     kIfDifferent,  // by tag
     kAlways,       // also over a row whose tag is right, for a repair of its columns
@@ -39,13 +42,13 @@ void CheckNoNullKey(Projection* projection);
 struct KeyChecker {
     Projection* projection;
     bool has_previous;
-    Datum previous;
+    Datum* previous;
     MemoryContext context;
 };
 
 KeyChecker MakeKeyChecker(Projection* projection);
 
 // Raises 21000 when the key is that of the previous call.
-void CheckUnique(KeyChecker* checker, Datum key);
+void CheckUnique(KeyChecker* checker, const Datum* key);
 
 }  // namespace freshcrm::projection

@@ -8,9 +8,11 @@
 namespace freshcrm::projection {
 
 // A diff puts what the view returns beside what the target holds, key by key. Its rows have the
-// columns of the view, then the target's key and tag; the side that lacks the key is NULL.
-//   one:  parameter: the key; a row even when neither side has it
-//   many: parameter: an array of keys; in the order of the view's keys, those it lacks last
+// columns of the view, then the target's key columns and its tag; the side that lacks the key is
+// NULL.
+//   one:  parameters: the key's columns; a row even when neither side has it
+//   many: parameters: an array for each key column; in the order of the view's keys, those that it
+//         lacks last
 //   all:  no parameter; in the same order
 SPIPlanPtr DiffOne(Projection* projection);
 SPIPlanPtr DiffMany(Projection* projection);
@@ -19,22 +21,19 @@ SPIPlanPtr DiffAll(Projection* projection);
 // As DiffAll, and the target's columns after that, in the view's order.
 SPIPlanPtr VerifyAll(Projection* projection);
 
-// A row for each key that the view returns NULL for, one at most.
+// A row when the view returns one whose key is NULL.
 SPIPlanPtr NullKey(Projection* projection);
 
 // Parameters: the view's columns, then the tag. An update finds its row by the key among them.
 SPIPlanPtr Insert(Projection* projection);
 SPIPlanPtr Update(Projection* projection);
 
-// Parameter: the key.
+// Parameters: the key's columns.
 SPIPlanPtr Remove(Projection* projection);
 
-// The number of the view's columns; in a diff row the target's key and tag follow.
+// The number of the view's columns.
 inline int ColumnCount(const Projection* projection) {
     return projection->columns->natts;
 }
-
-// `"a", "b"`: the view's columns, each after `prefix`.
-const char* ColumnList(const Projection* projection, const char* prefix);
 
 }  // namespace freshcrm::projection

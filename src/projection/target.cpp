@@ -74,7 +74,8 @@ void CheckColumn(Oid target, const char* name, Oid type, int32 typmod, Oid colla
     }
 }
 
-bool HasUniqueIndex(Relation table, AttrNumber key) {
+// Whether an index has exactly these columns, in any order, and none of their values twice.
+bool HasUniqueIndex(Relation table, const Bitmapset* keys) {
     bool found = false;
     ListCell* cell;
     foreach (cell, RelationGetIndexList(table)) {
@@ -83,12 +84,48 @@ bool HasUniqueIndex(Relation table, AttrNumber key) {
             continue;
         }
         const auto* index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
-        found = found || (index->indisunique && index->indimmediate && index->indisvalid &&
-                          index->indnkeyatts == 1 && index->indkey.values[0] == key &&
-                          heap_attisnull(tuple, Anum_pg_index_indpred, nullptr));
+        Bitmapset* columns = nullptr;
+        for (int i = 0; i < index->indnkeyatts; ++i) {
+            columns = bms_add_member(columns, index->indkey.values[i]);
+        }
+        found = found ||
+                (index->indisunique && index->indimmediate && index->indisvalid &&
+                 bms_equal(columns, keys) && heap_attisnull(tuple, Anum_pg_index_indpred, nullptr));
         ReleaseSysCache(tuple);
     }
     return found;
+}
+
+const char* KeyList(const List* keys) {
+    StringInfoData list;
+    initStringInfo(&list);
+    ListCell* cell;
+    foreach (cell, keys) {
+        appendStringInfo(&list, "%s%s", foreach_current_index(cell) > 0 ? ", " : "",
+                         quote_identifier(static_cast<char*>(lfirst(cell))));
+    }
+    return list.data;
+}
+
+void CheckKeyOfTarget(Relation table, const List* keys) {
+    const Oid target = RelationGetRelid(table);
+    Bitmapset* attnums = nullptr;
+    bool nullable = false;
+    ListCell* cell;
+    foreach (cell, keys) {
+        const AttrNumber attnum = get_attnum(target, static_cast<char*>(lfirst(cell)));
+        attnums = bms_add_member(attnums, attnum);
+        nullable = nullable || !TupleDescAttr(RelationGetDescr(table), attnum - 1)->attnotnull;
+    }
+    if (nullable || !HasUniqueIndex(table, attnums)) {
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("(%s) is not a key of table %s", KeyList(keys), pg::RelationForMessage(target)),
+             errdetail("A projection finds its rows by the key, which needs a unique index and "
+                       "must not be NULL."),
+             errhint("Make it the primary key of the table.")));
+    }
 }
 
 }  // namespace
@@ -110,7 +147,7 @@ Oid CreateTarget(const TargetShape& shape) {
     appendStringInfo(&sql,
                      "%s timestamptz NOT NULL DEFAULT now(), %s text NOT NULL, PRIMARY KEY (%s)) "
                      "WITH (fillfactor = %d)",
-                     kUpdatedAt, kVersionEtag, quote_identifier(shape.key), shape.fillfactor);
+                     kUpdatedAt, kVersionEtag, KeyList(shape.keys), shape.fillfactor);
     table_close(view, NoLock);
     if (SPI_execute(sql.data, false, 0) != SPI_OK_UTILITY) {
         elog(ERROR, "could not create table: %s", sql.data);
@@ -122,6 +159,11 @@ void CheckAdoptable(const TargetShape& shape, Oid target) {
     if (get_rel_relkind(target) != RELKIND_RELATION || get_rel_relispartition(target) ||
         has_subclass(target) || has_superclass(target)) {
         RaiseMisfit(target, "It is not an ordinary table by itself.");
+    }
+    if (get_rel_persistence(target) != RELPERSISTENCE_PERMANENT) {
+        RaiseMisfit(target,
+                    "It is temporary or unlogged, and so does not survive what the tables of "
+                    "the view survive.");
     }
     if (!pg_class_ownercheck(target, GetUserId())) {
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));
@@ -145,13 +187,7 @@ void CheckAdoptable(const TargetShape& shape, Oid target) {
             RaiseMisfit(target, psprintf("It has a column \"%s\", which the view has not.", name));
         }
     }
-    if (!HasUniqueIndex(table, get_attnum(target, shape.key))) {
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("table %s has no unique index on \"%s\"",
-                               pg::RelationForMessage(target), shape.key),
-                        errdetail("A projection finds its rows by the key."),
-                        errhint("Make the column its primary key.")));
-    }
+    CheckKeyOfTarget(table, shape.keys);
     table_close(table, NoLock);
     table_close(view, NoLock);
 }

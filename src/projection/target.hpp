@@ -3,11 +3,15 @@
 
 #include "pg/postgres.hpp"
 
+extern "C" {
+#include "nodes/pg_list.h"
+}
+
 namespace freshcrm::projection {
 
 struct TargetShape {
     Oid source;
-    const char* key;
+    List* keys;  // names
     Oid schema;
     const char* name;
     int fillfactor;

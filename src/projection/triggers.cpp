@@ -44,6 +44,17 @@ bool CapturesFor(HeapTuple tuple, TupleDesc desc, const char* id) {
     return form->tgnargs == 1 && !isnull && strcmp(VARDATA_ANY(DatumGetByteaPP(args)), id) == 0;
 }
 
+void CheckName(const char* name) {
+    const Size longest = strlen(name) + strlen("_truncate");
+    if (*name == '\0' || longest >= NAMEDATALEN) {
+        ereport(ERROR,
+                (errcode(*name == '\0' ? ERRCODE_INVALID_PARAMETER_VALUE : ERRCODE_NAME_TOO_LONG),
+                 errmsg("\"%s\" cannot be the name of triggers", name),
+                 errhint("Give a name of 1 to %d bytes.",
+                         NAMEDATALEN - 1 - static_cast<int>(strlen("_truncate")))));
+    }
+}
+
 }  // namespace
 
 void CreateTriggers(const Projection* projection, Datum options) {
@@ -53,6 +64,7 @@ void CreateTriggers(const Projection* projection, Datum options) {
         if (name == nullptr) {
             name = psprintf("freshcrm_%d", projection->id);
         }
+        CheckName(name);
         for (const Event& event : kEvents) {
             const char* sql = psprintf(
                 "CREATE TRIGGER %s AFTER %s ON %s %sFOR EACH STATEMENT "

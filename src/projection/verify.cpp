@@ -35,24 +35,36 @@ const char* Difference(const Projection* projection, const DiffRow& row) {
     }
     // The tag is right; the columns may still have been changed behind it.
     char stored[etag::kTagBytes];
-    const int first = ColumnCount(projection) + kDiffExtra;
+    const int first = StoredColumns(projection);
     etag::DigestRow(projection->digester, row.values + first, row.nulls + first, stored);
     return std::strcmp(stored, row.tag) == 0 ? nullptr : "different";
 }
 
-// {"<key column>": <key>}
-Datum KeyObject(const Projection* projection, Datum key) {
-    Oid types[] = {TEXTOID, projection->lineage->key_type};
-    Datum values[] = {CStringGetTextDatum(projection->key), key};
-    if (SPI_execute_with_args("SELECT pg_catalog.jsonb_build_object($1, $2)", 2, types, values,
-                              nullptr, true, 1) != SPI_OK_SELECT) {
+// {"<key column>": <value>, …}
+Datum KeyObject(const Projection* projection, const Datum* key) {
+    const Size count = static_cast<Size>(projection->key_count) * 2;
+    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * count));
+    auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * count));
+    StringInfoData sql;
+    initStringInfo(&sql);
+    appendStringInfoString(&sql, "SELECT pg_catalog.jsonb_build_object(");
+    for (int i = 0; i < projection->key_count; ++i) {
+        types[2 * i] = TEXTOID;
+        values[2 * i] = CStringGetTextDatum(projection->keys[i].name);
+        types[2 * i + 1] = projection->keys[i].type;
+        values[2 * i + 1] = key[i];
+        appendStringInfo(&sql, "%s$%d, $%d", i > 0 ? ", " : "", 2 * i + 1, 2 * i + 2);
+    }
+    appendStringInfoChar(&sql, ')');
+    if (SPI_execute_with_args(sql.data, static_cast<int>(count), types, values, nullptr, true, 1) !=
+        SPI_OK_SELECT) {
         elog(ERROR, "could not make a jsonb object of a key");
     }
     bool isnull;
     return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 }
 
-void Report(const Projection* projection, const char* difference, Datum key,
+void Report(const Projection* projection, const char* difference, const Datum* key,
             ReturnSetInfo* result) {
     Datum values[] = {CStringGetTextDatum(difference), KeyObject(projection, key)};
     bool nulls[] = {false, false};
@@ -63,9 +75,7 @@ void Report(const Projection* projection, const char* difference, Datum key,
 }  // namespace
 
 void VerifyProjection(Projection* projection, bool repair, ReturnSetInfo* result) {
-    const AttrNumber key_column = projection->lineage->key;
-    KeySet wrong = MakeKeySet(CurrentMemoryContext, projection->lineage->key_type,
-                              projection->lineage->key_collation);
+    KeySet wrong = MakeProjectionKeys(projection, CurrentMemoryContext);
     DiffRow row = MakeDiffRow(projection);
     KeyChecker unique = MakeKeyChecker(projection);
 
@@ -78,7 +88,7 @@ void VerifyProjection(Projection* projection, bool repair, ReturnSetInfo* result
             CHECK_FOR_INTERRUPTS();
             ReadDiffRow(projection, &row, rows->vals[i], rows->tupdesc);
             const char* difference = Difference(projection, row);
-            const Datum key = row.in_view ? row.values[key_column - 1] : row.target_key;
+            const Datum* key = row.in_view ? row.view_key : row.target_key;
             if (row.in_view) {
                 CheckUnique(&unique, key);
             }

@@ -132,8 +132,22 @@ UPDATE customers SET name = 'after renames' WHERE id = 4;
 UPDATE purchases SET buyer = 4 WHERE id < 5;
 SELECT difference('hot_orders'), count(*) FILTER (WHERE customer = 'AFTER RENAMES') AS renamed FROM hot_orders;
 
+-- So are those of schemas: the same names elsewhere are other objects.
+CREATE SCHEMA stage;
+CREATE TABLE stage.customers (LIKE customers INCLUDING ALL);
+CREATE TABLE stage.purchases (LIKE purchases INCLUDING ALL);
+CREATE VIEW stage.live_orders AS SELECT o.id, c.name AS customer, o.placed, o.total FROM stage.purchases o LEFT JOIN stage.customers c ON c.id = o.buyer;
+CREATE TABLE stage.hot_orders (LIKE hot_orders INCLUDING ALL);
+ALTER SCHEMA shop RENAME TO old;
+ALTER SCHEMA stage RENAME TO shop;
+UPDATE old.purchases SET total = total + 1;
+SELECT difference('old.hot_orders'), count(*) FROM shop.hot_orders;
+ALTER SCHEMA shop RENAME TO stage;
+ALTER SCHEMA old RENAME TO shop;
+DROP SCHEMA stage CASCADE;
+
 -- An adopted table: any order of columns, kept when the projection is dropped.
-CREATE TABLE adopted (version_etag text NOT NULL, total numeric(10, 2), updated_at timestamptz NOT NULL DEFAULT now(), id integer UNIQUE,
+CREATE TABLE adopted (version_etag text NOT NULL, total numeric(10, 2), updated_at timestamptz NOT NULL DEFAULT now(), id integer NOT NULL UNIQUE,
                       placed timestamptz, customer text, junk integer);
 ALTER TABLE adopted DROP COLUMN junk;
 INSERT INTO adopted VALUES ('old', 1, now(), 1, NULL, 'old'), ('old', 1, now(), -1, NULL, 'old');

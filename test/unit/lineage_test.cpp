@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <random>
 
 namespace freshcrm::core {
@@ -11,9 +12,9 @@ namespace {
 // A view of leads (occurrence 0, key in column 1) and more, to be completed by each test.
 LineageGraph Leads() {
     LineageGraph graph;
-    graph.scopes = {{-1, false}};
+    graph.scopes = {{-1, ScopeKind::kSublink}};
     graph.occurrence_scope = {0};
-    graph.key = {0, 1};
+    graph.keys = {{{{0, 1}}, {}}};
     return graph;
 }
 
@@ -22,22 +23,28 @@ int AddOccurrence(LineageGraph* graph, int scope = 0) {
     return static_cast<int>(graph->occurrence_scope.size()) - 1;
 }
 
-int AddScope(LineageGraph* graph, bool outer_join, int parent = 0) {
-    graph->scopes.push_back({parent, outer_join});
+int AddScope(LineageGraph* graph, ScopeKind kind, int parent = 0) {
+    graph->scopes.push_back({parent, kind});
     return static_cast<int>(graph->scopes.size()) - 1;
 }
 
 void Equate(LineageGraph* graph, ColumnRef left, ColumnRef right, int scope = 0,
             bool interchangeable = true) {
-    graph->equalities.push_back({left, right, scope, interchangeable});
+    graph->equalities.push_back({left, right, {scope}, interchangeable});
+}
+
+// The path where there is one way only.
+std::optional<LineagePath> FindPath(const LineageGraph& graph, int changed) {
+    const std::vector<LineagePath> paths = FindPaths(graph, changed);
+    EXPECT_LE(paths.size(), 1U);
+    return paths.empty() ? std::nullopt : std::optional(paths.front());
 }
 
 TEST(Lineage, TheKeysOwnTableIsDirect) {
     const auto path = FindPath(Leads(), 0);
     ASSERT_TRUE(path);
-    EXPECT_TRUE(path->joins.empty());
-    EXPECT_EQ(path->start, (ColumnRef{0, 1}));
-    EXPECT_EQ(path->key, (ColumnRef{0, 1}));
+    EXPECT_TRUE(path->tables.empty());
+    EXPECT_EQ(path->key[0], (ColumnRef{0, 1}));
 }
 
 TEST(Lineage, AColumnEqualToTheKeyIsDirect) {
@@ -46,8 +53,8 @@ TEST(Lineage, AColumnEqualToTheKeyIsDirect) {
     Equate(&graph, {activities, 2}, {0, 1});
     const auto path = FindPath(graph, activities);
     ASSERT_TRUE(path);
-    EXPECT_TRUE(path->joins.empty());
-    EXPECT_EQ(path->start, (ColumnRef{activities, 2}));
+    EXPECT_TRUE(path->tables.empty());
+    EXPECT_EQ(path->key[0], (ColumnRef{activities, 2}));
 }
 
 TEST(Lineage, EqualityOfOtherTypesNeedsTheTable) {
@@ -56,10 +63,10 @@ TEST(Lineage, EqualityOfOtherTypesNeedsTheTable) {
     Equate(&graph, {activities, 2}, {0, 1}, 0, false);
     const auto path = FindPath(graph, activities);
     ASSERT_TRUE(path);
-    ASSERT_EQ(path->joins.size(), 1U);
-    EXPECT_EQ(path->joins[0].enter, (ColumnRef{0, 1}));
-    EXPECT_EQ(path->joins[0].probe, (ColumnRef{activities, 2}));
-    EXPECT_EQ(path->key, (ColumnRef{0, 1}));
+    ASSERT_EQ(path->tables.size(), 1U);
+    EXPECT_EQ(path->conditions[0].enter, (ColumnRef{0, 1}));
+    EXPECT_EQ(path->conditions[0].probe, (ColumnRef{activities, 2}));
+    EXPECT_EQ(path->key[0], (ColumnRef{0, 1}));
 }
 
 TEST(Lineage, AnotherColumnIsMappedThroughItsTable) {
@@ -68,10 +75,10 @@ TEST(Lineage, AnotherColumnIsMappedThroughItsTable) {
     Equate(&graph, {customers, 1}, {0, 2});
     const auto path = FindPath(graph, customers);
     ASSERT_TRUE(path);
-    ASSERT_EQ(path->joins.size(), 1U);
-    EXPECT_EQ(path->joins[0].enter, (ColumnRef{0, 2}));
-    EXPECT_EQ(path->joins[0].probe, (ColumnRef{customers, 1}));
-    EXPECT_EQ(path->key, (ColumnRef{0, 1}));
+    ASSERT_EQ(path->tables.size(), 1U);
+    EXPECT_EQ(path->conditions[0].enter, (ColumnRef{0, 2}));
+    EXPECT_EQ(path->conditions[0].probe, (ColumnRef{customers, 1}));
+    EXPECT_EQ(path->key[0], (ColumnRef{0, 1}));
 }
 
 TEST(Lineage, TwoHops) {
@@ -82,10 +89,10 @@ TEST(Lineage, TwoHops) {
     Equate(&graph, {customers, 3}, {regions, 1});
     const auto path = FindPath(graph, regions);
     ASSERT_TRUE(path);
-    ASSERT_EQ(path->joins.size(), 2U);
-    EXPECT_EQ(path->joins[0].enter, (ColumnRef{customers, 3}));
-    EXPECT_EQ(path->joins[1].enter, (ColumnRef{0, 2}));
-    EXPECT_EQ(path->joins[1].probe, (ColumnRef{customers, 1}));
+    ASSERT_EQ(path->tables.size(), 2U);
+    EXPECT_EQ(path->conditions[0].enter, (ColumnRef{customers, 3}));
+    EXPECT_EQ(path->conditions[1].enter, (ColumnRef{0, 2}));
+    EXPECT_EQ(path->conditions[1].probe, (ColumnRef{customers, 1}));
 }
 
 TEST(Lineage, ValuesPassThroughATableThatNeedNotBeRead) {
@@ -96,7 +103,7 @@ TEST(Lineage, ValuesPassThroughATableThatNeedNotBeRead) {
     Equate(&graph, {b, 1}, {0, 1});
     const auto path = FindPath(graph, a);
     ASSERT_TRUE(path);
-    EXPECT_TRUE(path->joins.empty());
+    EXPECT_TRUE(path->tables.empty());
 }
 
 TEST(Lineage, TakesTheFewestJoins) {
@@ -108,8 +115,8 @@ TEST(Lineage, TakesTheFewestJoins) {
     Equate(&graph, {a, 3}, {0, 3});
     const auto path = FindPath(graph, a);
     ASSERT_TRUE(path);
-    EXPECT_EQ(path->joins.size(), 1U);
-    EXPECT_EQ(path->start, (ColumnRef{a, 3}));
+    EXPECT_EQ(path->tables.size(), 1U);
+    EXPECT_EQ(path->conditions[0].probe, (ColumnRef{a, 3}));
 }
 
 TEST(Lineage, WithoutAnEqualityThereIsNoPath) {
@@ -127,7 +134,7 @@ TEST(Lineage, OnBelongsToTheNullableSide) {
     // not only those with an n.
     LineageGraph graph = Leads();
     const int c = AddOccurrence(&graph);
-    const int nullable = AddScope(&graph, true);
+    const int nullable = AddScope(&graph, ScopeKind::kOuterJoin);
     const int n = AddOccurrence(&graph, nullable);
     Equate(&graph, {n, 1}, {0, 1}, nullable);
     Equate(&graph, {n, 2}, {c, 2}, nullable);
@@ -141,36 +148,36 @@ TEST(Lineage, OnBelongsToTheNullableSide) {
 TEST(Lineage, AnInnerJoinOnTheNullableSide) {
     // leads LEFT JOIN (a JOIN b ON a.2 = b.1) ON a.1 = leads.2
     LineageGraph graph = Leads();
-    const int nullable = AddScope(&graph, true);
+    const int nullable = AddScope(&graph, ScopeKind::kOuterJoin);
     const int a = AddOccurrence(&graph, nullable);
     const int b = AddOccurrence(&graph, nullable);
     Equate(&graph, {a, 2}, {b, 1}, nullable);
     Equate(&graph, {a, 1}, {0, 2}, nullable);
     const auto path = FindPath(graph, b);
     ASSERT_TRUE(path);
-    EXPECT_EQ(path->joins.size(), 2U);
+    EXPECT_EQ(path->tables.size(), 2U);
 }
 
 TEST(Lineage, ASublinkOnTheNullableSide) {
     // leads LEFT JOIN c ON c.1 = leads.2, SELECT (… FROM r WHERE r.1 = c.3): the sublink has a
     // value only where there is a c, and there ON holds.
     LineageGraph graph = Leads();
-    const int nullable = AddScope(&graph, true);
+    const int nullable = AddScope(&graph, ScopeKind::kOuterJoin);
     const int c = AddOccurrence(&graph, nullable);
-    const int sublink = AddScope(&graph, false);
+    const int sublink = AddScope(&graph, ScopeKind::kSublink);
     const int r = AddOccurrence(&graph, sublink);
     Equate(&graph, {c, 1}, {0, 2}, nullable);
     Equate(&graph, {r, 1}, {c, 3}, sublink);
     const auto path = FindPath(graph, r);
     ASSERT_TRUE(path);
-    EXPECT_EQ(path->joins.size(), 2U);
+    EXPECT_EQ(path->tables.size(), 2U);
 }
 
 TEST(Lineage, NoPathLeadsThroughASublinkFromOutside) {
     // SELECT (… FROM s WHERE s.1 = leads.1 AND s.2 = o.1) FROM leads, o: the sublink may be empty.
     LineageGraph graph = Leads();
     const int o = AddOccurrence(&graph);
-    const int sublink = AddScope(&graph, false);
+    const int sublink = AddScope(&graph, ScopeKind::kSublink);
     const int s = AddOccurrence(&graph, sublink);
     Equate(&graph, {s, 1}, {0, 1}, sublink);
     Equate(&graph, {s, 2}, {o, 1}, sublink);
@@ -180,16 +187,67 @@ TEST(Lineage, NoPathLeadsThroughASublinkFromOutside) {
 
 TEST(Lineage, NestedSublinksReachOut) {
     LineageGraph graph = Leads();
-    const int outer = AddScope(&graph, false);
+    const int outer = AddScope(&graph, ScopeKind::kSublink);
     const int l = AddOccurrence(&graph, outer);
-    const int inner = AddScope(&graph, false, outer);
+    const int inner = AddScope(&graph, ScopeKind::kSublink, outer);
     const int a = AddOccurrence(&graph, inner);
     Equate(&graph, {l, 2}, {0, 1}, outer);
     Equate(&graph, {a, 1}, {l, 1}, inner);
     const auto path = FindPath(graph, a);
     ASSERT_TRUE(path);
-    EXPECT_EQ(path->joins.size(), 1U);
-    EXPECT_EQ(path->key, (ColumnRef{l, 2}));
+    EXPECT_EQ(path->tables.size(), 1U);
+    EXPECT_EQ(path->key[0], (ColumnRef{l, 2}));
+}
+
+TEST(Lineage, AnotherConditionNarrowsTheQuery) {
+    // JOIN c ON c.1 = leads.2 AND c.2 = leads.3
+    LineageGraph graph = Leads();
+    const int c = AddOccurrence(&graph);
+    Equate(&graph, {c, 1}, {0, 2});
+    Equate(&graph, {c, 2}, {0, 3});
+    const auto path = FindPath(graph, c);
+    ASSERT_TRUE(path);
+    EXPECT_EQ(path->tables.size(), 1U);
+    EXPECT_EQ(path->conditions.size(), 2U);
+}
+
+TEST(Lineage, AKeyOfTwoTables) {
+    LineageGraph graph = Leads();
+    const int a = AddOccurrence(&graph);
+    graph.keys[0].columns.push_back({a, 5});
+    Equate(&graph, {a, 1}, {0, 2});
+    const auto from_leads = FindPath(graph, 0);
+    ASSERT_TRUE(from_leads);
+    EXPECT_EQ(from_leads->tables, std::vector<int>{a});
+    EXPECT_EQ(from_leads->key[0], (ColumnRef{0, 1}));
+    EXPECT_EQ(from_leads->key[1], (ColumnRef{a, 5}));
+    EXPECT_TRUE(FindPath(graph, a));
+}
+
+TEST(Lineage, ARowFromOutsideTakesEveryBranch) {
+    // SELECT u.1 FROM (a UNION b) u JOIN c ON c.1 = u.2: a changed c leads through both a and b, a
+    // changed a through itself only.
+    LineageGraph graph;
+    graph.scopes = {{-1, ScopeKind::kSublink},
+                    {0, ScopeKind::kBranch, 0, true},
+                    {0, ScopeKind::kBranch, 0, true}};
+    graph.occurrence_scope = {1, 2, 0};
+    graph.keys = {{{{0, 1}}, {1}}, {{{1, 1}}, {2}}};
+    graph.equalities = {{{2, 1}, {0, 2}, {0, 1}, true}, {{2, 1}, {1, 2}, {0, 2}, true}};
+    const auto from_c = FindPaths(graph, 2);
+    ASSERT_EQ(from_c.size(), 2U);
+    EXPECT_EQ(from_c[0].tables, std::vector<int>{0});
+    EXPECT_EQ(from_c[1].tables, std::vector<int>{1});
+    ASSERT_EQ(FindPaths(graph, 0).size(), 1U);
+    EXPECT_TRUE(FindPaths(graph, 0)[0].tables.empty());
+    // Rows of the right side of EXCEPT do not come out.
+    graph.scopes[2].produces = false;
+    EXPECT_EQ(FindPaths(graph, 2).size(), 1U);
+    EXPECT_EQ(FindPaths(graph, 1).size(), 1U);
+    // One branch without a way is no way.
+    graph.scopes[2].produces = true;
+    graph.equalities.pop_back();
+    EXPECT_TRUE(FindPaths(graph, 2).empty());
 }
 
 // What must hold of any path found in any graph: it starts at the changed occurrence, each join is
@@ -201,7 +259,8 @@ TEST(Lineage, PathsOfRandomGraphsAreWellFormed) {
     for (int round = 0; round < 5000; ++round) {
         LineageGraph graph = Leads();
         for (int i = 0; i < below(4); ++i) {
-            AddScope(&graph, below(2) == 0, below(static_cast<int>(graph.scopes.size())));
+            AddScope(&graph, below(2) == 0 ? ScopeKind::kOuterJoin : ScopeKind::kSublink,
+                     below(static_cast<int>(graph.scopes.size())));
         }
         const int scopes = static_cast<int>(graph.scopes.size());
         for (int i = 0; i < 1 + below(6); ++i) {
@@ -221,15 +280,21 @@ TEST(Lineage, PathsOfRandomGraphsAreWellFormed) {
                 continue;
             }
             ++found;
-            EXPECT_EQ(path->start.occurrence, changed);
             std::vector<int> known = {changed};
-            for (const PathJoin& join : path->joins) {
-                EXPECT_NE(std::find(known.begin(), known.end(), join.probe.occurrence),
-                          known.end());
-                known.push_back(join.enter.occurrence);
+            const auto is_known = [&](int occurrence) {
+                return std::find(known.begin(), known.end(), occurrence) != known.end();
+            };
+            for (std::size_t i = 0; i < path->tables.size(); ++i) {
+                EXPECT_EQ(path->conditions[i].enter.occurrence, path->tables[i]);
+                EXPECT_TRUE(is_known(path->conditions[i].probe.occurrence));
+                EXPECT_FALSE(is_known(path->tables[i]));
+                known.push_back(path->tables[i]);
             }
-            EXPECT_EQ(path->key.occurrence, known.back());
-            EXPECT_LE(path->joins.size(), graph.occurrence_scope.size());
+            for (const PathCondition& condition : path->conditions) {
+                EXPECT_TRUE(is_known(condition.enter.occurrence));
+                EXPECT_TRUE(is_known(condition.probe.occurrence));
+            }
+            EXPECT_TRUE(is_known(path->key[0].occurrence));
         }
     }
     EXPECT_GT(found, 1000);

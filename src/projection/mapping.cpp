@@ -1,0 +1,212 @@
+#include "projection/mapping.hpp"
+
+#include "pg/names.hpp"
+
+extern "C" {
+#include "nodes/nodeFuncs.h"
+#include "utils/ruleutils.h"
+}
+
+namespace freshcrm::projection {
+
+namespace {
+
+using core::ColumnRef;
+using core::PathCondition;
+
+const WalkedEquality& EqualityAt(const WalkedView& view, int index) {
+    return *static_cast<WalkedEquality*>(list_nth(view.equalities, index));
+}
+
+// Writes the queries of one path. The changed rows' starts are c.s0, c.s1, … (or $1, $2, …), the
+// tables to be read t0, t1, … in order.
+struct Writer {
+    const WalkedView& view;
+    const FlatPath& flat;
+    int changed;
+    Path* path;
+    bool many;
+};
+
+int TableNumber(const Writer& writer, int occurrence) {
+    ListCell* cell;
+    foreach (cell, writer.flat.tables) {
+        if (lfirst_int(cell) == occurrence) {
+            return foreach_current_index(cell);
+        }
+    }
+    return -1;
+}
+
+// The number of the start for a column of the changed row, added when it is new.
+int StartNumber(const WalkedView& view, Path* path, const ColumnRef& column, bool element) {
+    Expr* expression = ExpressionOf(view, column);
+    for (int i = 0; i < path->start_count; ++i) {
+        const Start& start = path->starts[i];
+        if (start.element == element && start.expression == expression &&
+            (expression != nullptr || start.column == column.column)) {
+            return i;
+        }
+    }
+    Start start{};
+    start.column = static_cast<AttrNumber>(expression == nullptr ? column.column : 0);
+    start.expression = expression;
+    start.element = element;
+    start.type = ColumnType(view, column, &start.collation);
+    if (element) {
+        start.type = get_base_element_type(start.type);
+    }
+    path->starts[path->start_count] = start;
+    return path->start_count++;
+}
+
+// An operand of a condition, cast to what the operator takes.
+const char* Operand(const Writer& writer, const ColumnRef& column, bool element, Oid type) {
+    Oid collation;
+    Oid found = ColumnType(writer.view, column, &collation);
+    const char* text;
+    if (column.occurrence == writer.changed && TableNumber(writer, column.occurrence) < 0) {
+        const int number = StartNumber(writer.view, writer.path, column, element);
+        text = writer.many ? psprintf("c.s%d", number) : psprintf("$%d", number + 1);
+        found = writer.path->starts[number].type;
+    } else if (Expr* expression = ExpressionOf(writer.view, column)) {
+        const char* table = psprintf("t%d", TableNumber(writer, column.occurrence));
+        text = psprintf("(%s)", deparse_expression(
+                                    static_cast<Node*>(copyObjectImpl(expression)),
+                                    deparse_context_for(
+                                        table, OccurrenceAt(writer.view, column.occurrence).relid),
+                                    true, true));
+    } else {
+        text = psprintf("t%d.%s", TableNumber(writer, column.occurrence),
+                        pg::QuotedColumn(OccurrenceAt(writer.view, column.occurrence).relid,
+                                         static_cast<AttrNumber>(column.column)));
+    }
+    if (type == InvalidOid || type == found) {
+        return text;
+    }
+    return psprintf("(%s)::%s", text, pg::QualifiedType(type, -1));
+}
+
+const char* Condition(const Writer& writer, const PathCondition& condition) {
+    const WalkedEquality& equality = EqualityAt(writer.view, condition.equality);
+    const auto op = [&](bool in_order) {
+        return pg::QualifiedOperator(in_order ? equality.opno : get_commutator(equality.opno));
+    };
+    const bool enters_left = condition.enter == equality.left;
+    const Oid enter_type = enters_left ? equality.left_type : equality.right_type;
+    const Oid probe_type = enters_left ? equality.right_type : equality.left_type;
+    if (!equality.element) {
+        return psprintf("%s %s %s", Operand(writer, condition.enter, false, enter_type),
+                        op(enters_left), Operand(writer, condition.probe, false, probe_type));
+    }
+    const bool probe_is_row = condition.probe.occurrence == writer.changed;
+    if (enters_left && probe_is_row) {
+        return psprintf("%s %s %s", Operand(writer, condition.enter, false, enter_type), op(true),
+                        Operand(writer, condition.probe, true, probe_type));
+    }
+    if (enters_left) {
+        return psprintf("%s %s ANY (%s)", Operand(writer, condition.enter, false, enter_type),
+                        op(true), Operand(writer, condition.probe, false, InvalidOid));
+    }
+    return psprintf("%s %s ANY (%s)", Operand(writer, condition.probe, false, probe_type), op(true),
+                    Operand(writer, condition.enter, false, InvalidOid));
+}
+
+const char* Query(const Writer& writer) {
+    // Conditions and key first: they say which starts there are.
+    StringInfoData where;
+    initStringInfo(&where);
+    ListCell* cell;
+    foreach (cell, writer.flat.conditions) {
+        appendStringInfo(&where, "%s%s", foreach_current_index(cell) > 0 ? " AND " : " WHERE ",
+                         Condition(writer, *static_cast<PathCondition*>(lfirst(cell))));
+    }
+    StringInfoData sql;
+    initStringInfo(&sql);
+    appendStringInfoString(&sql, "SELECT DISTINCT ");
+    foreach (cell, writer.flat.key) {
+        appendStringInfo(
+            &sql, "%s%s", foreach_current_index(cell) > 0 ? ", " : "",
+            Operand(writer, *static_cast<ColumnRef*>(lfirst(cell)), false, InvalidOid));
+    }
+    appendStringInfoString(&sql, " FROM ");
+    if (writer.many) {
+        appendStringInfoString(&sql, "unnest(");
+        for (int i = 0; i < writer.path->start_count; ++i) {
+            appendStringInfo(&sql, "%s$%d", i > 0 ? ", " : "", i + 1);
+        }
+        appendStringInfoString(&sql, ") AS c(");
+        for (int i = 0; i < writer.path->start_count; ++i) {
+            appendStringInfo(&sql, "%ss%d", i > 0 ? ", " : "", i);
+        }
+        appendStringInfoString(&sql, "), ");
+    }
+    foreach (cell, writer.flat.tables) {
+        const int number = foreach_current_index(cell);
+        appendStringInfo(&sql, "%sONLY %s AS t%d", number > 0 ? ", " : "",
+                         pg::QualifiedRelation(OccurrenceAt(writer.view, lfirst_int(cell)).relid),
+                         number);
+    }
+    appendStringInfoString(&sql, where.data);
+    return sql.data;
+}
+
+// The columns of a direct path are those of one of the view's keys.
+bool IsKeyItself(const WalkedView& view, const FlatPath& flat) {
+    ListCell* cell;
+    foreach (cell, view.keys) {
+        const auto* key = static_cast<WalkedKey*>(lfirst(cell));
+        bool same = true;
+        ListCell* column;
+        foreach (column, key->columns) {
+            const int i = foreach_current_index(column);
+            same = same && *static_cast<ColumnRef*>(lfirst(column)) ==
+                               *static_cast<ColumnRef*>(list_nth(flat.key, i));
+        }
+        if (same) {
+            return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
+Path MakePath(const WalkedView& view, int changed, const FlatPath& flat) {
+    const Size most_starts =
+        static_cast<Size>(list_length(flat.conditions)) + static_cast<Size>(list_length(flat.key));
+    Path path{};
+    path.starts = static_cast<Start*>(palloc0(sizeof(Start) * most_starts));
+    if (flat.tables == NIL) {
+        path.is_key = IsKeyItself(view, flat);
+        path.key_starts =
+            static_cast<int*>(palloc(sizeof(int) * static_cast<Size>(list_length(flat.key))));
+        ListCell* cell;
+        foreach (cell, flat.key) {
+            path.key_starts[foreach_current_index(cell)] =
+                StartNumber(view, &path, *static_cast<ColumnRef*>(lfirst(cell)), false);
+        }
+        return path;
+    }
+    path.query_one = Query({view, flat, changed, &path, false});
+    path.query_many = Query({view, flat, changed, &path, true});
+    return path;
+}
+
+bool SamePath(const Path& a, const Path& b, int key_count) {
+    if (a.start_count != b.start_count || a.is_key != b.is_key || a.direct() != b.direct()) {
+        return false;
+    }
+    for (int i = 0; i < a.start_count; ++i) {
+        if (a.starts[i].column != b.starts[i].column ||
+            a.starts[i].element != b.starts[i].element ||
+            !equal(a.starts[i].expression, b.starts[i].expression)) {
+            return false;
+        }
+    }
+    return a.direct()
+               ? memcmp(a.key_starts, b.key_starts, sizeof(int) * static_cast<Size>(key_count)) == 0
+               : strcmp(a.query_many, b.query_many) == 0;
+}
+
+}  // namespace freshcrm::projection

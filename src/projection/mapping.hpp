@@ -1,0 +1,21 @@
+// The second half of lineage: from a path through the graph to the values and queries that follow
+// it.
+#pragma once
+
+#include "projection/lineage.hpp"
+#include "projection/query_walk.hpp"
+
+namespace freshcrm::projection {
+
+// A core::LineagePath as plain memory.
+struct FlatPath {
+    List* tables;      // of occurrences
+    List* conditions;  // of core::PathCondition*
+    List* key;         // of core::ColumnRef*
+};
+
+Path MakePath(const WalkedView& view, int changed, const FlatPath& flat);
+
+bool SamePath(const Path& a, const Path& b, int key_count);
+
+}  // namespace freshcrm::projection

@@ -1,0 +1,52 @@
+// One query level while it is walked, and what its columns stand for.
+#pragma once
+
+#include "projection/query_walk.hpp"
+
+namespace freshcrm::projection {
+
+// What each range table entry of the level stands for, by its index.
+struct Level {
+    Query* query;
+    Level* parent;  // where its outer references point to; null at the top
+    int scope;
+    const char* name;    // for messages
+    Bitmapset* passing;  // the target columns (resno) that a row keeps through the level; see
+                         // PassingColumns()
+    int* occurrence;     // the base table's occurrence, or -1
+    Level** subquery;    // the level of a subquery, CTE or nested view, or null
+    Node** element_of;   // the array that a function unnest() has as its rows, or null
+    List* branches;      // of Level*: where the level is a set operation, what its rows come from
+    int branch_scope;    // of a branch: its scope
+};
+
+// A column that an expression stands for, and the branches of set operations that it comes from.
+struct Resolved {
+    WalkedColumn column;
+    List* branches;  // of scopes
+    bool element;    // it is an element of the array `column`
+};
+
+// Where in a view an expression stands.
+struct Place {
+    WalkedView* view;
+    Level* level;
+    int scope;
+};
+
+Level* LevelUp(Level* level, Index levels);
+
+// What base columns, or immutable expressions over the columns of one base table, an expression
+// stands for: through relabeling, join aliases and the output of subqueries. More than one where it
+// comes out of a set operation; empty when it stands for none. A list of Resolved*.
+List* Resolve(const Place& place, Node* node);
+
+// The same for the target column `resno` of a level.
+List* ResolveOutput(WalkedView* view, Level* level, AttrNumber resno);
+
+// The target columns by which a row of the level's result says which joined rows it depends on:
+// those of GROUP BY, DISTINCT ON and every PARTITION BY, none where LIMIT or an aggregate over all
+// rows mixes them, else all.
+Bitmapset* PassingColumns(const Query* query);
+
+}  // namespace freshcrm::projection

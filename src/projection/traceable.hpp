@@ -1,0 +1,33 @@
+// What lineage refuses, and why: every refusal is a 0A000 that names the table or clause and the
+// reason.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+extern "C" {
+#include "nodes/parsenodes.h"
+}
+
+namespace freshcrm::projection {
+
+[[noreturn]] void Refuse(const char* what, const char* reason);
+[[noreturn]] void RefuseTable(Oid relid, const char* reason);
+
+// Refuses a node that calls a function whose result depends on more than its arguments, with `name`
+// for the query.
+void CheckImmutable(Node* node, const char* name);
+
+// Refuses a query level with clauses that cannot be followed.
+void CheckTraceable(const Query* query, const char* name);
+
+// Refuses LIMIT without ORDER BY, where the result depends on where rows lie.
+void CheckOrdered(const Query* query, const char* name);
+
+// Refuses a table whose changes cannot be captured, or that the view's owner sees through policies
+// of row-level security, which may depend on who asks.
+void CheckTraceableTable(const RangeTblEntry* rte, Oid view_owner);
+
+// Why a target column of the view cannot be a key.
+const char* KeyReason(const Query* query, AttrNumber resno);
+
+}  // namespace freshcrm::projection
