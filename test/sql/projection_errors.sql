@@ -64,7 +64,6 @@ SELECT * FROM fails($$SELECT freshcrm.create_projection('a', '{id}')$$);
 SELECT * FROM fails($$SELECT freshcrm.create_projection('mv', '{id}')$$);
 SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{nokey}')$$);
 SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{}')$$);
-SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{id,x}')$$);
 SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{id,id}')$$);
 SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{NULL}')$$);
 SELECT * FROM fails($$SELECT freshcrm.create_projection('good', NULL)$$);
