@@ -5,6 +5,7 @@
 #include "projection/definition.hpp"
 #include "projection/maintain.hpp"
 #include "projection/options.hpp"
+#include "projection/partitions.hpp"
 #include "projection/recompute.hpp"
 #include "projection/target.hpp"
 #include "projection/triggers.hpp"
@@ -98,14 +99,14 @@ void CheckDependencies(Oid source, const Lineage* lineage) {
 // Waits for the transactions that have written the base tables and keeps new ones out, in the order
 // of the tables' OIDs. CREATE TRIGGER takes the same lock.
 void LockSources(const Lineage* lineage) {
-    auto* relids =
-        static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(lineage->source_count)));
+    List* tables = NIL;
     for (int i = 0; i < lineage->source_count; ++i) {
-        relids[i] = lineage->sources[i].relid;
+        tables = list_concat_unique_oid(tables, TriggerTables(lineage->sources[i].relid));
     }
-    std::sort(relids, relids + lineage->source_count);
-    for (int i = 0; i < lineage->source_count; ++i) {
-        LockRelationOid(relids[i], ShareRowExclusiveLock);
+    list_sort(tables, list_oid_cmp);
+    ListCell* cell;
+    foreach (cell, tables) {
+        LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
     }
 }
 
@@ -137,13 +138,20 @@ Target MakeTarget(const Request& request) {
     return {existing, true};
 }
 
-void CheckNotItsOwnSource(const Lineage* lineage, Oid target) {
+// A projection may read others, but none that reads its target.
+void CheckNoCycle(const Lineage* lineage, Oid target) {
+    check_stack_depth();
     for (int i = 0; i < lineage->source_count; ++i) {
-        if (lineage->sources[i].relid == target) {
+        const Oid relid = lineage->sources[i].relid;
+        if (relid == target) {
             ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
                             errmsg("table %s cannot be the target of a view that reads it",
                                    pg::RelationForMessage(target)),
+                            errdetail("The view reads it, or a projection that is made of it."),
                             errhint("Name another target.")));
+        }
+        if (const Definition* definition = FindDefinitionOf(relid)) {
+            CheckNoCycle(OpenProjection(definition->id)->lineage, target);
         }
     }
 }
@@ -191,7 +199,7 @@ Oid CreateAsOwner(const Request& request) {
     CheckDependencies(request.source, lineage);
     LockSources(lineage);
     const Target target = MakeTarget(request);
-    CheckNotItsOwnSource(lineage, target.relid);
+    CheckNoCycle(lineage, target.relid);
     const int32 id = AddDefinition({0, target.relid, request.source, request.keys, request.mode,
                                     request.on_error, request.options, target.adopted});
     Projection* projection = OpenProjection(id);

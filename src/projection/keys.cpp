@@ -56,7 +56,7 @@ void Add(KeySet* set, const Datum* tuple) {
         set->values = static_cast<Datum*>(
             set->values == nullptr ? palloc(size) : repalloc_huge(set->values, size));
     }
-    Datum* copy = const_cast<Datum*>(Tuple(set, set->count));
+    auto* copy = const_cast<Datum*>(Tuple(set, set->count));
     for (int i = 0; i < set->width; ++i) {
         const KeySetColumn& column = set->columns[i];
         copy[i] = column.length == -1 ? PointerGetDatum(PG_DETOAST_DATUM_COPY(tuple[i]))

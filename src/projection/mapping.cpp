@@ -143,7 +143,7 @@ const char* Query(const Writer& writer) {
     }
     foreach (cell, writer.flat.tables) {
         const int number = foreach_current_index(cell);
-        appendStringInfo(&sql, "%sONLY %s AS t%d", number > 0 ? ", " : "",
+        appendStringInfo(&sql, "%s%s AS t%d", number > 0 ? ", " : "",
                          pg::QualifiedRelation(OccurrenceAt(writer.view, lfirst_int(cell)).relid),
                          number);
     }

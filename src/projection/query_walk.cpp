@@ -189,7 +189,7 @@ void CollectResolved(const Place& place, const OpExpr* op, List* left, List* rig
             const auto& b = *static_cast<Resolved*>(lfirst(r));
             // The element of an array stands on the right.
             if (a.element && !element && !b.element) {
-                OpExpr* exchanged = static_cast<OpExpr*>(copyObjectImpl(op));
+                auto* exchanged = static_cast<OpExpr*>(copyObjectImpl(op));
                 exchanged->opno = get_commutator(op->opno);
                 AddEquality(place, exchanged, b, a, false);
             } else {

@@ -127,6 +127,18 @@ const char* MutableThing(Node* node) {
                     format_procedure(function));
 }
 
+// The partitions are written to directly, too.
+void CheckPartitions(Oid root) {
+    ListCell* cell;
+    foreach (cell, find_all_inheritors(root, AccessShareLock, nullptr)) {
+        if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE) {
+            RefuseTable(root, psprintf("Its partition %s is a foreign table, whose changes made "
+                                       "elsewhere fire no trigger here.",
+                                       pg::RelationForMessage(lfirst_oid(cell))));
+        }
+    }
+}
+
 }  // namespace
 
 void Refuse(const char* what, const char* reason) {
@@ -172,9 +184,6 @@ void CheckOrdered(const Query* query, const char* name) {
 
 void CheckTraceableTable(const RangeTblEntry* rte, Oid view_owner) {
     const Oid relid = rte->relid;
-    if (rte->relkind == RELKIND_PARTITIONED_TABLE) {
-        RefuseTable(relid, "It is partitioned, which this version does not follow.");
-    }
     if (rte->relkind == RELKIND_MATVIEW) {
         RefuseTable(relid,
                     "It is a materialized view: it changes by REFRESH, which fires no trigger.");
@@ -183,18 +192,19 @@ void CheckTraceableTable(const RangeTblEntry* rte, Oid view_owner) {
         RefuseTable(relid,
                     "It is a foreign table, whose changes made elsewhere fire no trigger here.");
     }
-    if (rte->relkind != RELKIND_RELATION) {
+    if (rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_PARTITIONED_TABLE) {
         RefuseTable(relid, "It is not an ordinary table.");
     }
     if (IsCatalogRelationOid(relid)) {
         RefuseTable(relid, "It is a system catalog, on which there can be no triggers.");
     }
-    if (get_rel_relispartition(relid)) {
-        RefuseTable(relid,
-                    "It is a partition: rows written through its root fire no trigger of its own.");
+    const bool partitioned = rte->relkind == RELKIND_PARTITIONED_TABLE;
+    if (!partitioned &&
+        (has_subclass(relid) || (has_superclass(relid) && !get_rel_relispartition(relid)))) {
+        RefuseTable(relid, "It takes part in inheritance, which is not followed.");
     }
-    if (has_subclass(relid) || has_superclass(relid)) {
-        RefuseTable(relid, "It takes part in inheritance, which this version does not follow.");
+    if (partitioned) {
+        CheckPartitions(relid);
     }
     if (rte->tablesample != nullptr) {
         RefuseTable(relid, "It is read with TABLESAMPLE.");

@@ -1,7 +1,9 @@
 #include "projection/triggers.hpp"
 
+#include "pg/ddl.hpp"
 #include "pg/names.hpp"
 #include "projection/options.hpp"
+#include "projection/partitions.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -55,24 +57,69 @@ void CheckName(const char* name) {
     }
 }
 
+void Run(const char* sql) {
+    if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY) {
+        elog(ERROR, "could not run %s", sql);
+    }
+}
+
+void CreateTriggersOn(Oid table, const char* name, int32 id, bool is_partition) {
+    const char* relation = pg::QualifiedRelation(table);
+    for (const Event& event : kEvents) {
+        Run(
+            psprintf("CREATE TRIGGER %s AFTER %s ON %s %sFOR EACH STATEMENT "
+                     "EXECUTE FUNCTION freshcrm.capture('%d')",
+                     quote_identifier(psprintf("%s%s", name, event.suffix)), event.command,
+                     relation, event.transition_tables, id));
+    }
+    // Where the replication role is replica (a subscriber's apply worker, some loads) statement
+    // triggers with transition tables do not fire: there a row trigger takes their place. A
+    // partition has its root's.
+    pg::SetTriggerFiring(table, psprintf("%s_truncate", name), TRIGGER_FIRES_ALWAYS);
+    if (!is_partition) {
+        const char* replica = psprintf("%s_replica", name);
+        Run(
+            psprintf("CREATE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW "
+                     "EXECUTE FUNCTION freshcrm.capture('%d')",
+                     quote_identifier(replica), relation, id));
+        pg::SetTriggerFiring(table, replica, TRIGGER_FIRES_ON_REPLICA);
+    }
+}
+
+// Whether the table has triggers of the projection.
+bool HasTriggers(int32 id, Oid table) {
+    CommandCounterIncrement();
+    Relation relation = table_open(table, AccessShareLock);
+    const TriggerDesc* triggers = relation->trigdesc;
+    const char* id_text = psprintf("%d", id);
+    const Oid function = CaptureFunction();
+    bool found = false;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
+        const Trigger& trigger = triggers->triggers[i];
+        found =
+            found || (trigger.tgfoid == function && trigger.tgnargs == 1 &&
+                      !TRIGGER_FOR_ROW(trigger.tgtype) && strcmp(trigger.tgargs[0], id_text) == 0);
+    }
+    table_close(relation, AccessShareLock);
+    return found;
+}
+
 }  // namespace
 
 void CreateTriggers(const Projection* projection, Datum options) {
     for (int i = 0; i < projection->lineage->source_count; ++i) {
-        const Oid relid = projection->lineage->sources[i].relid;
-        const char* name = TriggerNameOption(options, relid);
+        const Oid source = projection->lineage->sources[i].relid;
+        const char* name = TriggerNameOption(options, source);
         if (name == nullptr) {
             name = psprintf("freshcrm_%d", projection->id);
         }
         CheckName(name);
-        for (const Event& event : kEvents) {
-            const char* sql = psprintf(
-                "CREATE TRIGGER %s AFTER %s ON %s %sFOR EACH STATEMENT "
-                "EXECUTE FUNCTION freshcrm.capture('%d')",
-                quote_identifier(psprintf("%s%s", name, event.suffix)), event.command,
-                pg::QualifiedRelation(relid), event.transition_tables, projection->id);
-            if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY) {
-                elog(ERROR, "could not run %s", sql);
+        ListCell* cell;
+        foreach (cell, TriggerTables(source)) {
+            const Oid table = lfirst_oid(cell);
+            // Two partitions of one root, both read by the view, share the root's triggers.
+            if (!HasTriggers(projection->id, table)) {
+                CreateTriggersOn(table, name, projection->id, get_rel_relispartition(table));
             }
         }
     }
@@ -89,7 +136,10 @@ void DropTriggers(int32 id) {
                 ObjectIdGetDatum(function));
     SysScanDesc scan = systable_beginscan(triggers, InvalidOid, false, nullptr, 1, &key);
     for (HeapTuple tuple; HeapTupleIsValid(tuple = systable_getnext(scan));) {
-        if (CapturesFor(tuple, RelationGetDescr(triggers), id_text)) {
+        // A partition's copy of a row trigger goes with the trigger.
+        const bool copy =
+            OidIsValid(reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple))->tgparentid);
+        if (!copy && CapturesFor(tuple, RelationGetDescr(triggers), id_text)) {
             const ObjectAddress trigger = {
                 TriggerRelationId, reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple))->oid, 0};
             add_exact_object_address(&trigger, found);

@@ -5,9 +5,11 @@
 
 namespace freshcrm::projection {
 
-// Makes four statement-level AFTER triggers on every base table, one an event, as the current user,
-// who needs TRIGGER on the tables. They are called <name>_insert, <name> (of UPDATE), <name>_delete
-// and <name>_truncate; the name is the option trigger_names' or freshcrm_<id>. Within SPI.
+// Makes four statement-level AFTER triggers on every base table, one an event, and a row trigger
+// for the replication role replica, as the current user, who needs TRIGGER on the tables; likewise
+// on the tables through which they change (partitions.hpp). They are called <name>_insert, <name>
+// (of UPDATE), <name>_delete, <name>_truncate and <name>_replica; the name is the option
+// trigger_names' or freshcrm_<id>. Within SPI.
 void CreateTriggers(const Projection* projection, Datum options);
 
 // Drops every trigger that captures for the projection, wherever it is and whoever owns the table.

@@ -42,22 +42,21 @@ const char* Difference(const Projection* projection, const DiffRow& row) {
 
 // {"<key column>": <value>, …}
 Datum KeyObject(const Projection* projection, const Datum* key) {
-    const Size count = static_cast<Size>(projection->key_count) * 2;
-    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * count));
-    auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * count));
+    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * 2 * INDEX_MAX_KEYS));
+    auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * 2 * INDEX_MAX_KEYS));
+    int count = 0;
     StringInfoData sql;
     initStringInfo(&sql);
     appendStringInfoString(&sql, "SELECT pg_catalog.jsonb_build_object(");
     for (int i = 0; i < projection->key_count; ++i) {
-        types[2 * i] = TEXTOID;
-        values[2 * i] = CStringGetTextDatum(projection->keys[i].name);
-        types[2 * i + 1] = projection->keys[i].type;
-        values[2 * i + 1] = key[i];
-        appendStringInfo(&sql, "%s$%d, $%d", i > 0 ? ", " : "", 2 * i + 1, 2 * i + 2);
+        appendStringInfo(&sql, "%s$%d, $%d", i > 0 ? ", " : "", count + 1, count + 2);
+        types[count] = TEXTOID;
+        values[count++] = CStringGetTextDatum(projection->keys[i].name);
+        types[count] = projection->keys[i].type;
+        values[count++] = key[i];
     }
     appendStringInfoChar(&sql, ')');
-    if (SPI_execute_with_args(sql.data, static_cast<int>(count), types, values, nullptr, true, 1) !=
-        SPI_OK_SELECT) {
+    if (SPI_execute_with_args(sql.data, count, types, values, nullptr, true, 1) != SPI_OK_SELECT) {
         elog(ERROR, "could not make a jsonb object of a key");
     }
     bool isnull;

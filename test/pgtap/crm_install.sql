@@ -46,14 +46,14 @@ SELECT is(ARRAY(
 SELECT col_is_pk('cockpit_leads_hot', 'lead_id');
 SELECT is(pg_temp.triggers('Weird "Schema" of O''Brien'), ARRAY[
   'activities trg_activity_hot', 'activities trg_activity_hot_delete',
-  'activities trg_activity_hot_insert', 'activities trg_activity_hot_truncate',
+  'activities trg_activity_hot_insert', 'activities trg_activity_hot_replica', 'activities trg_activity_hot_truncate',
   'customers trg_customer_hot', 'customers trg_customer_hot_delete',
-  'customers trg_customer_hot_insert', 'customers trg_customer_hot_truncate',
+  'customers trg_customer_hot_insert', 'customers trg_customer_hot_replica', 'customers trg_customer_hot_truncate',
   'lead_ownership trg_ownership_hot', 'lead_ownership trg_ownership_hot_delete',
-  'lead_ownership trg_ownership_hot_insert', 'lead_ownership trg_ownership_hot_truncate',
-  'leads trg_lead_hot', 'leads trg_lead_hot_delete', 'leads trg_lead_hot_insert', 'leads trg_lead_hot_truncate',
+  'lead_ownership trg_ownership_hot_insert', 'lead_ownership trg_ownership_hot_replica', 'lead_ownership trg_ownership_hot_truncate',
+  'leads trg_lead_hot', 'leads trg_lead_hot_delete', 'leads trg_lead_hot_insert', 'leads trg_lead_hot_replica', 'leads trg_lead_hot_truncate',
   'sample_request trg_sample_hot', 'sample_request trg_sample_hot_delete',
-  'sample_request trg_sample_hot_insert', 'sample_request trg_sample_hot_truncate'], 'the triggers');
+  'sample_request trg_sample_hot_insert', 'sample_request trg_sample_hot_replica', 'sample_request trg_sample_hot_truncate'], 'the triggers');
 SELECT results_eq('SELECT count(*) FROM cockpit_leads_hot', 'VALUES (3::bigint)', 'leads that were there are in it');
 SELECT is_empty($$SELECT pg_temp.differences('Weird "Schema" of O''Brien')$$);
 SELECT throws_ok($$SELECT freshcrm.install_crm('Weird "Schema" of O''Brien')$$, '42710',
@@ -161,11 +161,11 @@ SELECT col_type_is('cockpit', 'cockpit_leads_hot', 'roi_potential', 'numeric', '
 SELECT col_type_is('cockpit', 'cockpit_leads_hot', 'status', 'sales.stage', 'an enum stays an enum');
 SELECT is(pg_temp.triggers('sales'), ARRAY[
   'sales.keeper trg_ownership_hot', 'sales.keeper trg_ownership_hot_delete',
-  'sales.keeper trg_ownership_hot_insert', 'sales.keeper trg_ownership_hot_truncate',
+  'sales.keeper trg_ownership_hot_insert', 'sales.keeper trg_ownership_hot_replica', 'sales.keeper trg_ownership_hot_truncate',
   'sales.opportunity trg_lead_hot', 'sales.opportunity trg_lead_hot_delete',
-  'sales.opportunity trg_lead_hot_insert', 'sales.opportunity trg_lead_hot_truncate',
+  'sales.opportunity trg_lead_hot_insert', 'sales.opportunity trg_lead_hot_replica', 'sales.opportunity trg_lead_hot_truncate',
   'sales.touch trg_activity_hot', 'sales.touch trg_activity_hot_delete',
-  'sales.touch trg_activity_hot_insert', 'sales.touch trg_activity_hot_truncate'], 'the triggers');
+  'sales.touch trg_activity_hot_insert', 'sales.touch trg_activity_hot_replica', 'sales.touch trg_activity_hot_truncate'], 'the triggers');
 
 INSERT INTO "Client Data"."Firm {leads}" VALUES (1, 'Acme'), (2, 'Zoom'), (3, NULL);
 INSERT INTO sales.opportunity
@@ -203,11 +203,11 @@ SELECT lives_ok($$SELECT freshcrm.install_crm('small', '{
 SELECT col_type_is('small', 'cockpit_leads_hot', 'roi_potential', 'numeric(14,2)', 'what fits is numeric(14,2)');
 SELECT is(pg_temp.triggers('small'), ARRAY[
   'small.customers trg_customer_hot', 'small.customers trg_customer_hot_delete',
-  'small.customers trg_customer_hot_insert', 'small.customers trg_customer_hot_truncate',
+  'small.customers trg_customer_hot_insert', 'small.customers trg_customer_hot_replica', 'small.customers trg_customer_hot_truncate',
   'small.event trg_activity_hot', 'small.event trg_activity_hot_delete',
-  'small.event trg_activity_hot_insert', 'small.event trg_activity_hot_truncate',
+  'small.event trg_activity_hot_insert', 'small.event trg_activity_hot_replica', 'small.event trg_activity_hot_truncate',
   'small.leads trg_lead_hot', 'small.leads trg_lead_hot_delete',
-  'small.leads trg_lead_hot_insert', 'small.leads trg_lead_hot_truncate'], 'the triggers');
+  'small.leads trg_lead_hot_insert', 'small.leads trg_lead_hot_replica', 'small.leads trg_lead_hot_truncate'], 'the triggers');
 INSERT INTO small.customers VALUES ('c0000000-0000-0000-0000-000000000001', 'Acme');
 INSERT INTO small.leads VALUES ('10000000-0000-0000-0000-000000000001', 'c0000000-0000-0000-0000-000000000001',
                                 'a0000000-0000-0000-0000-000000000001', 'new', 1.5);

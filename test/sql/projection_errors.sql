@@ -4,7 +4,9 @@ SET search_path = bad, public;
 CREATE TABLE a (id integer PRIMARY KEY, x integer, t timestamptz, s text);
 CREATE TABLE b (id integer PRIMARY KEY, a_id integer, y integer);
 CREATE TABLE parted (id integer, a_id integer) PARTITION BY LIST (id);
-CREATE TABLE part PARTITION OF parted DEFAULT;
+CREATE FOREIGN DATA WRAPPER nowhere;
+CREATE SERVER nowhere FOREIGN DATA WRAPPER nowhere;
+CREATE FOREIGN TABLE part PARTITION OF parted DEFAULT SERVER nowhere;
 CREATE TABLE parent (id integer);
 CREATE TABLE child () INHERITS (parent);
 CREATE UNLOGGED TABLE unlogged (id integer PRIMARY KEY);
@@ -120,7 +122,6 @@ SELECT * FROM refuses('SELECT id FROM a WHERE (x IN (SELECT y FROM b)) IS NULL')
 SELECT * FROM refuses('SELECT id FROM a FOR UPDATE');
 SELECT * FROM refuses('SELECT id FROM a TABLESAMPLE SYSTEM (10)');
 SELECT * FROM refuses('SELECT a.id FROM a JOIN parted p ON p.a_id = a.id');
-SELECT * FROM refuses('SELECT a.id FROM a JOIN part p ON p.a_id = a.id');
 SELECT * FROM refuses('SELECT id FROM parent');
 SELECT * FROM refuses('SELECT id FROM child');
 SELECT * FROM refuses('SELECT a.id FROM a JOIN mv ON mv.id = a.id');
@@ -177,7 +178,7 @@ SELECT * FROM misuse('', 'AFTER INSERT');
 SELECT * FROM misuse('''one''', 'AFTER INSERT');
 SELECT * FROM misuse('''-1''', 'AFTER INSERT');
 SELECT * FROM misuse('''1''', 'BEFORE INSERT');
-SELECT * FROM misuse('''1''', 'AFTER INSERT', 'ROW');
+SELECT * FROM misuse('''-1''', 'AFTER INSERT', 'ROW');
 
 -- Errors while a write is maintained: the write fails, and the context names the projection.
 CREATE VIEW risky AS SELECT a.id, 100 / a.x AS share, (SELECT b.y FROM b WHERE b.a_id = a.id AND b.id BETWEEN 2 AND 50) AS y FROM a;
@@ -268,5 +269,6 @@ DROP TABLE pg_temp.a, pg_temp.good_hot;
 \t off
 \set VERBOSITY terse
 DROP SCHEMA bad CASCADE;
+DROP FOREIGN DATA WRAPPER nowhere CASCADE;
 DROP OWNED BY freshcrm_clerk, freshcrm_owner, freshcrm_seer;
 DROP ROLE freshcrm_clerk, freshcrm_owner, freshcrm_seer;

@@ -1,0 +1,19 @@
+// Tables and their partitions: where a change of a table's rows can be seen.
+//
+// A statement fires the triggers of the table that it names, and of no other: a partition's rows
+// also change by statements that name the root, a partitioned table's also by statements that name
+// a partition.
+#pragma once
+
+#include "projection/lineage.hpp"
+
+namespace freshcrm::projection {
+
+// The tables that need triggers for the rows of `table` to be followed: itself, its partitions, and
+// what it is a partition of. A list of OIDs, in order of OID.
+List* TriggerTables(Oid table);
+
+// Whether rows of `table` can change by a statement that names `named`.
+bool ChangesThrough(Oid table, Oid named);
+
+}  // namespace freshcrm::projection
