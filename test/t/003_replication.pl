@@ -49,7 +49,7 @@ $subscriber->safe_psql('postgres', q{SELECT freshcrm.create_projection('accounts
 # Before the subscription: the first copy of the tables.
 $primary->safe_psql('postgres', $rows);
 $primary->safe_psql('postgres', 'CREATE PUBLICATION crm FOR TABLE customers, orders');
-$subscriber->safe_psql('postgres', sprintf(q{CREATE SUBSCRIPTION crm CONNECTION '%s' PUBLICATION crm}, $primary->connstr('postgres')));
+$subscriber->safe_psql('postgres', sprintf(q{CREATE SUBSCRIPTION crm CONNECTION '%s' PUBLICATION crm}, $primary->connstr . ' dbname=postgres'));
 $subscriber->wait_for_subscription_sync($primary, 'crm');
 is($subscriber->safe_psql('postgres', $differences), '0', 'the first copy of the tables is maintained');
 is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM accounts_hot'), '50', 'its rows are there');
