@@ -11,8 +11,8 @@ extern "C" {
 
 namespace freshcrm::pg {
 
-// ALTER TABLE … ENABLE ALWAYS or REPLICA TRIGGER, also of a row trigger's copies on partitions. `when` is a
-// TRIGGER_FIRES_ constant.
+// ALTER TABLE … ENABLE ALWAYS or REPLICA TRIGGER, also of a row trigger's copies on partitions.
+// `when` is a TRIGGER_FIRES_ constant.
 inline void SetTriggerFiring(Oid table, const char* trigger, char when) {
     CommandCounterIncrement();
     Relation relation = table_open(table, ShareRowExclusiveLock);
