@@ -57,3 +57,12 @@ LANGUAGE sql AS
 $$
     SELECT source::text FROM freshcrm.projection WHERE EXISTS (SELECT FROM freshcrm.verify_projection(target))
 $$;
+
+-- How many rows of projections were written since they were filled.
+CREATE FUNCTION random.writes() RETURNS numeric
+LANGUAGE sql AS
+$$
+    SELECT coalesce(sum(pg_stat_get_tuples_inserted(target) + pg_stat_get_tuples_updated(target)
+                        + pg_stat_get_tuples_deleted(target)), 0)
+    FROM freshcrm.projection
+$$;

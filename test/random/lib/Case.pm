@@ -11,7 +11,7 @@ use Workload;
 our @EXPORT = qw(make_case run_case reproduction);
 
 our $VIEWS = 8;
-our $STATEMENTS = 50;
+our $STATEMENTS = 80;
 
 sub make_case
 {
@@ -62,7 +62,8 @@ sub script
             push @lines, q{SELECT '@D ' || d FROM random_check() AS d;}, '\echo @C :SQLSTATE', '\if :ERROR', '\echo @! :LAST_ERROR_MESSAGE', '\endif';
         }
     }
-    push @lines, q{SELECT '@V ' || d FROM random.verify() AS d;}, '\echo @end :SQLSTATE';
+    push @lines, q{SELECT '@V ' || d FROM random.verify() AS d;}, 'SELECT pg_stat_force_next_flush();', q{SELECT '@W ' || random.writes();},
+        '\echo @end :SQLSTATE';
     return join "\n", @lines, '';
 }
 
@@ -73,7 +74,7 @@ my $legitimate = qr/^(23...|22...|21000|27000|P0001|25P02|3B001|0A000)$/;
 
 # Runs the case. Returns
 #   accepted   names of views        refused   name → SQLSTATE and reason
-#   statements, checked, rejected (SQLSTATE → count)
+#   statements, compared, writes (rows written in the tables of projections), rejected (SQLSTATE → count)
 #   failure    undef or { kind, view, step, text }: the first thing that is wrong
 sub run_case
 {
@@ -83,7 +84,7 @@ sub run_case
     close $script;
     my $errors = File::Temp->new;
     open my $psql, '-|', "psql -X -q -At -f $script 2> $errors" or die "psql: $!";
-    my %result = (accepted => [], refused => {}, statements => 0, compared => 0, rejected => {});
+    my %result = (accepted => [], refused => {}, statements => 0, compared => 0, writes => 0, rejected => {});
     my %sure = map { $_->{name} => $_->{sure} } @{ $case->{views} };
     my ($what, $sqlstate, $step) = ('start', '00000');
     my $fail = sub {
@@ -97,7 +98,7 @@ sub run_case
         {
             ($what, $sqlstate) = ($1, $2);
             $step = [$1, $2] if $what =~ /^step (\d+) (\d+)/;
-            next if $what =~ /^(ddl|view)/;
+            next if $what !~ /^step/;
             next if $step && $case->{steps}[ $step->[0] ][ $step->[1] ] =~ $control;
             ++$result{statements} if $sqlstate ne '25P02';
             ++$result{rejected}{$sqlstate} if $sqlstate !~ /^(00000|25P02)$/;
@@ -134,6 +135,7 @@ sub run_case
             ++$result{compared} if $state eq '00000';
             ($what, $sqlstate) = ('comparison', $state);
         }
+        elsif ($line =~ /^\@W (\d+)/) { $result{writes} = $1; }
         elsif ($line =~ /^\@end/) { $result{ended} = 1; }
     }
     close $psql;

@@ -129,10 +129,19 @@ sub condition
     }
     my ($other) = some(1, grep { $_ != $column && $_->{type} eq $type } @{ $relation->{columns} });
     return sprintf '%s %s %s', $sql, pick('<', '<>', '>='), $other->{sql} if $other && chance(0.2);
-    return sprintf '%s %s (%s)', $sql, pick('IN', 'NOT IN'), join ', ', map { $value->() } 1 .. 2 + roll(3) if chance(0.25);
-    return sprintf '(%s = %s OR %s)', $sql, $value->(), condition($relation) if chance(0.1);
-    return sprintf '%s BETWEEN %s AND %s', $sql, sort($value->(), $value->()) if chance(0.1) && $family ne 'ci';
-    return sprintf '%s %s %s', $sql, $family eq 'ci' ? pick('=', '<>') : pick('=', '<>', '<', '>', '<=', '>='), $value->();
+    # Mostly true: rows are to pass several of them.
+    return sprintf '%s %s (%s)', $sql, pick('IN', 'NOT IN', 'NOT IN'), join ', ', map { $value->() } 1 .. 3 if chance(0.2);
+    return sprintf '(%s = %s OR %s)', $sql, $value->(), condition($relation) if chance(0.15);
+    return sprintf '%s %s %s', $sql, pick('=', '<>', '<>', '<>'), $value->() if $family eq 'ci' || chance(0.4);
+    return sprintf '%s %s', $sql, chance(0.5) ? '<= ' . greatest($type) : '> ' . literal($type, 2);
+}
+
+# One of the greater values of a type.
+sub greatest
+{
+    my ($type) = @_;
+    my ($value) = sort { $b cmp $a } map { literal($type) } 1 .. 3;
+    return $value;
 }
 
 sub nullable
@@ -192,7 +201,7 @@ sub join_unnest
 sub join_one
 {
     my ($relation, $depth, $many) = @_;
-    return add_join($relation, $depth, $many) && ++$relation->{joins};
+    return attempt(sub { add_join($relation, $depth, $many) }) && ++$relation->{joins};
 }
 
 sub add_join
@@ -223,6 +232,8 @@ sub add_join
     # With duplicates a null-extended row has no key of its own.
     my $type = weighted(inner => 5, may('left', 1) ? (left => $many && !$unique ? 2 : 6) : (), may('right', 0.3) && !$many ? (right => 2) : ());
     push @equalities, optional(' AND ' . condition($other)) if may('on_more', 0.25);
+    push @equalities, map { optional(" AND $_") } link_columns($relation->{columns}, [ pick(@{ $other->{columns} }) ])
+        if may('on_equality', 0.25);
     push @equalities, optional(' AND ' . condition($relation)) if $type ne 'right' && may('on_more', 0.1);
     push @equalities, optional(' AND ' . $make_exists->($other)) if may('on_sublink', 0.15);
     my $on = $equalities[0] . join '', map { /^\x01/ ? $_ : " AND $_" } @equalities[ 1 .. $#equalities ];
@@ -282,6 +293,7 @@ sub joined
         join_one($relation, $depth, $many) for 1 .. 1 + roll(3);
     }
     push @{ $relation->{where} }, condition($relation) if chance(0.35);
+    push @{ $relation->{where} }, link_columns($relation->{columns}, [ pick(@{ $relation->{columns} }) ]) if may('where_equality', 0.1);
     push @{ $relation->{where} }, $make_exists->($relation) if may('sublink_where', 0.35);
     return $relation;
 }

@@ -99,6 +99,7 @@ sub make_table
         } @{ $parent->{key} };
         push @{ $table->{parents} }, { table => $parent, columns => \@columns };
         next unless chance(0.65);
+        $_->{constrained} = 1 for @columns;
         push @{ $table->{constraints} }, sprintf 'FOREIGN KEY (%s) REFERENCES %s%s%s',
             join(', ', map { $_->{name} } @columns), $parent->{name},
             $null && chance(0.4) ? ' ON DELETE SET NULL' : chance(0.8) ? ' ON DELETE CASCADE' : '',

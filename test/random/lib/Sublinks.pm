@@ -45,7 +45,7 @@ sub linked
         {
             my ($equality) = link_columns($outer->{columns}, [$column]);
             next unless $equality;
-            my ($second) = may('two_links', 0.12) ? link_columns($outer->{columns}, [ pick(@columns) ]) : ();
+            my ($second) = may('two_links', 0.3) ? link_columns($outer->{columns}, [ pick(@columns) ]) : ();
             return ($inner, "$equality" . ($second ? optional(" AND $second") : ''));
         }
     }
@@ -91,6 +91,7 @@ sub exists_sublink
         ($from, $to) = ($to, $from) if $from eq $column->{sql};
         last;
     }
+    return condition($outer) unless defined $from;
     my $from_where = body($inner, chance(0.3) ? $link : ());
     my $array = $kind eq 'any' && may('array_sublink', 0.3);
     return "($from, 1) IN (SELECT $to, 1 FROM $from_where)" if $kind eq 'row_in';
@@ -119,7 +120,7 @@ sub scalar_sublink
     if ($kind eq 'array_sublink')
     {
         used($kind);
-        my ($value) = some(1, groupable($inner, sub { $_[0]{type} =~ /^(integer|text|date|numeric)/ })) or return;
+        my ($value) = some(1, groupable($inner, sub { $_[0]{type} =~ /^(integer|text|date|numeric.*)$/ })) or return;
         return { type => $value->{type} . '[]', sql => sprintf 'ARRAY(SELECT %s FROM %s ORDER BY %s%s)',
             $value->{sql}, body($inner, $link), $order, chance(0.2) ? ' LIMIT 2' : '' };
     }

@@ -13,28 +13,35 @@ my @tables;
 
 sub writable { return grep { !$_->{generated} } @{ $_[0]{columns} }; }
 
-# A value for a column; a foreign key mostly refers to a row that is there.
+# A value for a column; a foreign key mostly refers to a row that is there, all its columns to the same.
+my $offset;
+
 sub value
 {
     my ($column) = @_;
     return 'NULL' if $column->{null} && chance(0.12);
-    return sprintf '(SELECT %s FROM %s ORDER BY 1 OFFSET %d LIMIT 1)', $column->{parent_column}, $column->{parent}{name}, roll(4)
-        if $column->{parent} && chance(0.85) && @{ $column->{parent}{key} } == 1;
+    if ($column->{parent} && chance($column->{constrained} ? 0.97 : 0.7))
+    {
+        return sprintf '(SELECT %s FROM %s ORDER BY %s OFFSET %d LIMIT 1)', $column->{parent_column}, $column->{parent}{name},
+            join(', ', map { $_->{name} } @{ $column->{parent}{key} }), $offset;
+    }
     return literal($column->{type}, $column->{key} ? $column->{composite} ? 4 : 10 : 5);
 }
+
+sub new_row { $offset = roll(5); return; }
 
 # The rows that a statement is about.
 sub where
 {
     my ($table, $alias) = @_;
     my $prefix = $alias ? "$alias." : '';
-    my $column = chance(0.55) ? pick(@{ $table->{key} }) : pick(@{ $table->{columns} });
+    my $column = chance(0.45) ? pick(@{ $table->{key} }) : pick(@{ $table->{columns} });
     my $name = $prefix . $column->{name};
     my $literal = sub { literal($column->{type}, $column->{key} ? 10 : 5) };
-    return 'true' if chance(0.06);
+    return 'true' if chance(0.04);
     return "$name IS NULL" if $column->{null} && chance(0.15);
-    return sprintf '%s IN (%s)', $name, join ', ', map { $literal->() } 1 .. 3 if chance(0.3);
-    return sprintf '%s = %s', $name, $literal->() if $column->{type} =~ /jsonb|\[|boolean|ci|stage|uuid/ || chance(0.5);
+    return sprintf '%s IN (%s)', $name, join ', ', map { $literal->() } 1 .. 4 if chance(0.4);
+    return sprintf '%s = %s', $name, $literal->() if $column->{type} =~ /jsonb|\[|boolean|ci|stage|uuid/ || chance(0.35);
     return sprintf '%s %s %s', $name, pick('<', '>='), $literal->();
 }
 
@@ -42,7 +49,8 @@ sub set_list
 {
     my ($table, $alias) = @_;
     my @set;
-    for my $column (some(1 + chance(0.3), grep { !$_->{key} || chance(0.35) } writable($table)))
+    new_row();
+    for my $column (some(1 + chance(0.3), grep { !$_->{key} || chance(0.25) } writable($table)))
     {
         my ($name, $type) = @$column{qw(name type)};
         # Not for a key, where a constant would mostly be a duplicate.
@@ -59,7 +67,7 @@ sub columns_and_rows
 {
     my ($table, $count) = @_;
     my @columns = grep { $_->{key} || !$_->{null} || chance(0.8) } writable($table);
-    my @rows = map { '(' . join(', ', map { value($_) } @columns) . ')' } 1 .. $count;
+    my @rows = map { new_row(); '(' . join(', ', map { value($_) } @columns) . ')' } 1 .. $count;
     return (
         join(', ', map { $_->{name} } @columns), $rows[0] . join('', map { optional(", $_") } @rows[ 1 .. $#rows ]), @columns);
 }
@@ -84,6 +92,7 @@ sub insert_select
 {
     my ($table) = @_;
     my $from = pick(@tables);
+    new_row();
     my @columns = grep { $_->{key} || !$_->{null} || chance(0.7) } writable($table);
     my @items = map {
         my $column = $_;
@@ -123,6 +132,7 @@ sub update_from
     my ($to, $from) = pair($table, $other) or return update($table);
     my ($target) = some(1, grep { !$_->{key} } writable($table));
     my ($source) = some(1, grep { $_->{type} eq $target->{type} } @{ $other->{columns} });
+    new_row();
     return sprintf 'UPDATE %s t SET %s = %s FROM (SELECT DISTINCT ON (%s) * FROM %s ORDER BY %4$s, %s) o WHERE o.%4$s = t.%s AND %s',
         $table->{name}, $target->{name}, $source ? "o.$source->{name}" : value($target), $from, $other->{name},
         join(', ', map { $_->{name} } @{ $other->{key} }), $to, where($table, 't');
@@ -202,7 +212,7 @@ my %makers = (
     truncate => \&truncate_tables);
 my @weights = (
     insert_values => 22, insert_select => 8, update => 30, update_from => 7, delete => 8, delete_using => 2, merge => 7,
-    writable_cte => 8, truncate => 1.2);
+    writable_cte => 8, truncate => 0.8);
 
 # One statement, of any kind that can stand in PL/pgSQL.
 sub statement
@@ -241,18 +251,18 @@ sub transaction
     return [ @step, chance(0.6) ? 'COMMIT' : 'ROLLBACK' ];
 }
 
-# Rows that are there before the workload: those that collide are left out.
+# A row that is there before the workload, unless it collides.
 sub initial
 {
     my ($table) = @_;
-    my ($columns, $rows) = columns_and_rows($table, 6);
+    my ($columns, $rows) = columns_and_rows($table, 1);
     return sprintf 'INSERT INTO %s (%s) VALUES %s ON CONFLICT DO NOTHING', $table->{name}, $columns, $rows;
 }
 
 sub initial_rows
 {
     @tables = @{ $_[0] };
-    return map { my $table = $_; map { [ initial($table) ] } 1 .. 2 } @tables;
+    return map { my $table = $_; map { [ initial($table) ] } 1 .. 10 } @tables;
 }
 
 sub make_workload
