@@ -5,6 +5,7 @@
 #   make demo          the main job on real data, in a private throw-away server
 #   make shell         psql in the server of the demo
 #   make test          every test, in private throw-away servers (make test-regress for one suite)
+#   make test-random  random views and workloads, for long: SEED, VIEWS, STATEMENTS, LIMIT (seconds), SHAPES
 #   make lint          format, clang-tidy, cppcheck and the project's own rules
 
 EXTENSION = freshcrm
