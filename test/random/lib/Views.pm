@@ -169,7 +169,7 @@ sub window_query
 {
     my ($depth) = @_;
     my $relation = joined($depth, 0);
-    my ($group) = some(1, grep { !$_->{key} } groupable($relation));
+    my ($group) = some(1, grep { !$_->{key} && $_->{type} !~ /\[\]/ } groupable($relation));
     my ($order) = some(1, groupable($relation));
     my ($number) = some(1, groupable($relation, sub { $_[0]{type} eq 'integer' })) or return;
     return unless $group && $order;
