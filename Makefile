@@ -5,6 +5,7 @@
 #   make demo          the main job on real data, in a private throw-away server
 #   make shell         psql in the server of the demo
 #   make test          every test, in private throw-away servers (make test-regress for one suite)
+#   make test-random  random views and workloads, for long: SEED, VIEWS, STATEMENTS, LIMIT (seconds), SHAPES
 #   make lint          format, clang-tidy, cppcheck and the project's own rules
 
 EXTENSION = freshcrm
@@ -52,8 +53,10 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # Bitcode is compiled by PGXS's clang, which is told neither the language version nor that C headers
-# of the server may say "register".
-COMPILE.cxx.bc += $(filter-out -Werror,$(FRESHCRM_CXXFLAGS)) -Wno-register -Wno-unknown-warning-option
+# of the server may say "register". Aliases, as C++ makes of constructors, crash the server when it
+# inlines a function that calls them into JIT-compiled code (PostgreSQL: llvmjit_inline.cpp).
+COMPILE.cxx.bc += $(filter-out -Werror,$(FRESHCRM_CXXFLAGS)) -Wno-register -Wno-unknown-warning-option \
+    -Xclang -mno-constructor-aliases
 
 # The warnings that pg_config remembers are those of the server's gcc.
 ifneq ($(findstring clang,$(CXX)),)
