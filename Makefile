@@ -63,6 +63,9 @@ ifneq ($(findstring clang,$(CXX)),)
 override CXXFLAGS += -Wno-unknown-warning-option -Wno-register -Wno-ignored-attributes
 endif
 
+# Other flags make other objects.
+$(OBJS): Makefile
+
 # Through the object, so that a changed header rebuilds it too.
 $(CXX_SOURCES:.cpp=.bc): %.bc: %.o
 

@@ -23,3 +23,9 @@ SELECT id, name FROM names_hot ORDER BY id;
 DROP VIEW names CASCADE;
 DROP TABLE things, without_jit, with_jit;
 DROP FUNCTION tags();
+-- An exception thrown in inlined code arrives as an error.
+CREATE TABLE rights (who aclitem);
+INSERT INTO rights VALUES (makeaclitem(10, 10, 'SELECT', false));
+SELECT freshcrm.etag(who) FROM rights;
+SELECT freshcrm.row_etag(rights) FROM rights;
+DROP TABLE rights;

@@ -142,7 +142,7 @@ SELECT * FROM refuses('SELECT id, ''1''::json AS j FROM a', 'j');
 SELECT * FROM refuses('SELECT ARRAY[id] AS id FROM a');
 SELECT * FROM refuses('SELECT id, ''{}''::aclitem[] AS rights FROM a');
 CREATE TYPE rights AS (who aclitem);
-SELECT * FROM refuses('SELECT id, ROW(''postgres=r/postgres'')::rights AS rights FROM a');
+SELECT * FROM refuses('SELECT id, ROW(makeaclitem(10, 10, ''SELECT'', false))::rights AS rights FROM a');
 SELECT * FROM refuses('SELECT id, ''pg_class''::regclass AS updated_at FROM a');
 SELECT * FROM refuses('SELECT ' || (SELECT string_agg('id AS id' || g, ', ') FROM generate_series(1, 900) g) || ' FROM a', 'id1');
 SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{id}', options => jsonb_build_object('trigger_names', jsonb_build_object('a', repeat('n', 60))))$$);
