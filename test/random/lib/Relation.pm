@@ -65,9 +65,10 @@ sub query_relation
 sub relation
 {
     my ($depth) = @_;
-    my @sure = grep { $_->{sure} } @views;
+    my @sure = grep { $_->{sure} && !$_->{over} } @views;
     return query_relation($_, $_->{name}) for @with && chance(0.5) ? pick(@with) : ();
     return query_relation($_, $_->{name}) for @sure && may('nested_view', 0.2) ? pick(@sure) : ();
+    return query_relation($_, "$_->{name}_hot") for @sure && may('over_projection', 0.15) ? pick(@sure) : ();
     if ($depth > 0 && may('from_subquery', 0.2))
     {
         my $query = attempt(sub { my $made = $make_query->($depth - 1); return $made->{sure} && $made; });

@@ -15,7 +15,7 @@ our @EXPORT = qw(make_view @SHAPES);
 
 # What --shapes can name.
 our @SHAPES = qw(
-    join left right using where_join on_more on_equality on_sublink where_equality anti nested_view from_subquery cross_type full
+    join left right using where_join on_more on_equality on_sublink where_equality anti nested_view over_projection from_subquery cross_type full
     composite_key expression_key generated jsonb array unnest array_link lateral
     sublink_item sublink_where sublink_boolean sublink_in_sublink sublink_in_aggregate
     scalar latest grouped array_sublink exists not_exists in any row_in not_in two_links inequality uncorrelated
@@ -319,7 +319,9 @@ sub make_view
     used('generated') if plain($sql) =~ /\.g\b/;
     my @used = grep { !/^(no_sure_key|composite_key)$/ } shapes_used();
     push @used, 'composite_key' if @{ $query->{key} } > 1;
-    return { %$query, name => $name, ddl => "CREATE VIEW $name AS $sql", shapes => \@used };
+    # Over the tables of projections, which are there only if these were not refused.
+    my $needed = join ' AND ', map { "to_regclass('$_') IS NOT NULL" } plain($sql) =~ /\b(v\d+_hot)\b/g;
+    return { %$query, name => $name, over => $needed, ddl => "CREATE VIEW $name AS $sql", shapes => \@used };
 }
 
 $Relation::make_query = \&make_query;
