@@ -57,11 +57,49 @@ void AddKeys(Changes* changes, KeySet* keys) {
     SPI_freetuptable(rows);
 }
 
-// Adds the keys that a path leads to. Mapping queries read with the active snapshot.
+// The keys in the target whose known part is that of the starts.
+SPIPlanPtr KnownKeysPlan(const Projection* projection, Path* path) {
+    if (path->plan_known != nullptr) {
+        return path->plan_known;
+    }
+    StringInfoData sql;
+    StringInfoData where;
+    initStringInfo(&sql);
+    initStringInfo(&where);
+    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path->start_count)));
+    for (int i = 0; i < path->start_count; ++i) {
+        types[i] = get_array_type(path->starts[i].type);
+        appendStringInfo(&where, "%s$%d", i > 0 ? ", " : "", i + 1);
+    }
+    appendStringInfoString(&where, ") AS c(");
+    for (int i = 0; i < path->start_count; ++i) {
+        appendStringInfo(&where, "%ss%d", i > 0 ? ", " : "", i);
+    }
+    const char* separator = ") WHERE ";
+    for (int i = 0; i < projection->key_count; ++i) {
+        const Key& key = projection->keys[i];
+        appendStringInfo(&sql, "%st.%s", i > 0 ? ", " : "SELECT DISTINCT ",
+                         quote_identifier(key.name));
+        if (path->known_keys[i] >= 0) {
+            appendStringInfo(&where, "%st.%s %s c.s%d", separator, quote_identifier(key.name),
+                             key.equals, path->known_keys[i]);
+            separator = " AND ";
+        }
+    }
+    appendStringInfo(&sql, " FROM ONLY %s AS t, unnest(%s",
+                     pg::QualifiedRelation(projection->target), where.data);
+    path->plan_known = pg::PrepareKept(sql.data, path->start_count, types, projection->context);
+    return path->plan_known;
+}
+
+// Adds the keys that a path leads to. Queries read with the active snapshot.
 void FollowPath(Changes* changes, int path_number, KeySet* keys) {
     Path* path = &changes->source->paths[path_number];
     KeySet* starts = &changes->starts[path_number];
     SortUnique(starts);
+    if (starts->count == 0) {
+        return;
+    }
     auto* values = static_cast<Datum*>(
         palloc(sizeof(Datum) * static_cast<Size>(Max(path->start_count, keys->width))));
     if (path->direct()) {
@@ -71,12 +109,18 @@ void FollowPath(Changes* changes, int path_number, KeySet* keys) {
             }
             Add(keys, values);
         }
-    } else if (starts->count == 1) {
+        return;
+    }
+    if (starts->count == 1) {
         pg::Select(MappingPlan(changes->projection, path, false), starts->values, nullptr);
-        AddKeys(changes, keys);
-    } else if (starts->count > 1) {
+    } else {
         ToArrays(starts, 0, starts->count, values);
         pg::Select(MappingPlan(changes->projection, path, true), values, nullptr);
+    }
+    AddKeys(changes, keys);
+    if (path->known_keys != nullptr) {
+        ToArrays(starts, 0, starts->count, values);
+        pg::Select(KnownKeysPlan(changes->projection, path), values, nullptr);
         AddKeys(changes, keys);
     }
 }

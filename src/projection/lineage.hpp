@@ -40,6 +40,12 @@ struct Path {
     SPIPlanPtr plan_one;  // prepared when first needed
     SPIPlanPtr plan_many;
 
+    // Mapped, and the row itself has part of the key: for each key column the start that it is, or -1;
+    // else null. The rest of an old row's key cannot be found by the queries when the statement has
+    // removed what it came from, too; but the target still has it.
+    int* known_keys;
+    SPIPlanPtr plan_known;
+
     bool direct() const { return query_one == nullptr; }
 };
 

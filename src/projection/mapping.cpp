@@ -151,6 +151,20 @@ const char* Query(const Writer& writer) {
     return sql.data;
 }
 
+void SetKnownKeys(const WalkedView& view, int changed, const FlatPath& flat, Path* path) {
+    const Size count = static_cast<Size>(list_length(flat.key));
+    auto* known = static_cast<int*>(palloc(sizeof(int) * count));
+    bool any = false;
+    ListCell* cell;
+    foreach (cell, flat.key) {
+        const auto& column = *static_cast<ColumnRef*>(lfirst(cell));
+        const bool of_row = column.occurrence == changed;
+        known[foreach_current_index(cell)] = of_row ? StartNumber(view, path, column, false) : -1;
+        any = any || of_row;
+    }
+    path->known_keys = any ? known : nullptr;
+}
+
 // The columns of a direct path are those of one of the view's keys.
 bool IsKeyItself(const WalkedView& view, const FlatPath& flat) {
     ListCell* cell;
@@ -190,6 +204,7 @@ Path MakePath(const WalkedView& view, int changed, const FlatPath& flat) {
     }
     path.query_one = Query({view, flat, changed, &path, false});
     path.query_many = Query({view, flat, changed, &path, true});
+    SetKnownKeys(view, changed, flat, &path);
     return path;
 }
 

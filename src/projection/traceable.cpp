@@ -12,6 +12,7 @@ extern "C" {
 #include "utils/fmgroids.h"
 #include "utils/regproc.h"
 #include "utils/rls.h"
+#include "utils/typcache.h"
 }
 
 #include <algorithm>
@@ -20,8 +21,6 @@ extern "C" {
 namespace freshcrm::projection {
 
 namespace {
-
-bool OutputIsImmutable(Oid type);
 
 bool IsMutable(Oid function, void* found) {
     // An enum's label changes with ALTER TYPE … RENAME VALUE only.
@@ -32,15 +31,24 @@ bool IsMutable(Oid function, void* found) {
     return true;
 }
 
-// The text form of the type's values depends on the values alone, given the settings that
-// maintenance pins (pg/owner_scope.hpp).
-bool OutputIsImmutable(Oid type) {
+bool RowOutputIsImmutable(Oid type, bool as_json);
+
+// The text (or JSON) form of the type's values depends on the values alone, given the settings that
+// maintenance pins (pg/owner_scope.hpp). JSON has dates and timestamps in ISO 8601, whatever
+// DateStyle is.
+bool OutputIsImmutable(Oid type, bool as_json) {
     type = getBaseType(type);
     if (const Oid element = get_element_type(type); OidIsValid(element)) {
-        return OutputIsImmutable(element);
+        return OutputIsImmutable(element, as_json);
     }
-    if (type == RECORDOID || type_is_rowtype(type)) {
+    if (type == RECORDOID) {
         return false;
+    }
+    if (type_is_rowtype(type)) {
+        return RowOutputIsImmutable(type, as_json);
+    }
+    if (as_json && (type == DATEOID || type == TIMESTAMPOID)) {
+        return true;
     }
     Oid output;
     bool is_varlena;
@@ -49,9 +57,20 @@ bool OutputIsImmutable(Oid type) {
     return !IsMutable(output, &found);
 }
 
+bool RowOutputIsImmutable(Oid type, bool as_json) {
+    TupleDesc desc = lookup_rowtype_tupdesc_copy(type, -1);
+    for (int i = 0; i < desc->natts; ++i) {
+        const auto* column = TupleDescAttr(desc, i);
+        if (!column->attisdropped && !OutputIsImmutable(column->atttypid, as_json)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // Functions that are stable only because they call the output functions of whatever types they are
 // given.
-constexpr Oid kWritesItsArguments[] = {
+constexpr Oid kWritesText[] = {
     F_CONCAT,
     F_CONCAT_WS,
     F_FORMAT_TEXT,
@@ -62,6 +81,8 @@ constexpr Oid kWritesItsArguments[] = {
     F_QUOTE_NULLABLE_ANYELEMENT,
     F_TEXTANYCAT,
     F_ANYTEXTCAT,
+};
+constexpr Oid kWritesJson[] = {
     F_TO_JSON,
     F_TO_JSONB,
     F_ROW_TO_JSON_RECORD,
@@ -76,19 +97,14 @@ constexpr Oid kWritesItsArguments[] = {
     F_JSONB_BUILD_OBJECT_ANY,
 };
 
-bool WritesItsArguments(Oid function) {
-    return std::find(std::begin(kWritesItsArguments), std::end(kWritesItsArguments), function) !=
-           std::end(kWritesItsArguments);
-}
-
-bool OutputsAreImmutable(const List* arguments) {
+bool OutputsAreImmutable(const List* arguments, bool as_json) {
     ListCell* cell;
     foreach (cell, arguments) {
         auto* argument = static_cast<Node*>(lfirst(cell));
         if (IsA(argument, TargetEntry)) {
             argument = reinterpret_cast<Node*>(reinterpret_cast<TargetEntry*>(argument)->expr);
         }
-        if (exprType(argument) != UNKNOWNOID && !OutputIsImmutable(exprType(argument))) {
+        if (exprType(argument) != UNKNOWNOID && !OutputIsImmutable(exprType(argument), as_json)) {
             return false;
         }
     }
@@ -96,19 +112,24 @@ bool OutputsAreImmutable(const List* arguments) {
 }
 
 bool OnlyWritesImmutably(Node* node) {
+    Oid function = InvalidOid;
+    const List* arguments = NIL;
     if (IsA(node, FuncExpr)) {
-        const auto* call = reinterpret_cast<FuncExpr*>(node);
-        return WritesItsArguments(call->funcid) && OutputsAreImmutable(call->args);
+        function = reinterpret_cast<FuncExpr*>(node)->funcid;
+        arguments = reinterpret_cast<FuncExpr*>(node)->args;
+    } else if (IsA(node, OpExpr)) {
+        function = get_opcode(reinterpret_cast<OpExpr*>(node)->opno);
+        arguments = reinterpret_cast<OpExpr*>(node)->args;
+    } else if (IsA(node, Aggref)) {
+        function = reinterpret_cast<Aggref*>(node)->aggfnoid;
+        arguments = reinterpret_cast<Aggref*>(node)->args;
     }
-    if (IsA(node, OpExpr)) {
-        const auto* op = reinterpret_cast<OpExpr*>(node);
-        return WritesItsArguments(get_opcode(op->opno)) && OutputsAreImmutable(op->args);
-    }
-    if (IsA(node, Aggref)) {
-        const auto* aggregate = reinterpret_cast<Aggref*>(node);
-        return WritesItsArguments(aggregate->aggfnoid) && OutputsAreImmutable(aggregate->args);
-    }
-    return false;
+    const auto is_in = [function](const auto& functions) {
+        return std::find(std::begin(functions), std::end(functions), function) !=
+               std::end(functions);
+    };
+    return (is_in(kWritesText) && OutputsAreImmutable(arguments, false)) ||
+           (is_in(kWritesJson) && OutputsAreImmutable(arguments, true));
 }
 
 const char* MutableThing(Node* node) {

@@ -71,6 +71,8 @@ INSERT INTO workload (statement) VALUES
        WHEN NOT MATCHED THEN INSERT (id, customer_id) VALUES (v.id, v.customer)$$),
     ($$INSERT INTO leads (id, customer_id, label) VALUES (1, 3, 'again'), (301, 3, 'first')
        ON CONFLICT (id) DO UPDATE SET customer_id = excluded.customer_id, label = excluded.label$$),
+    ($$WITH c AS (DELETE FROM customers WHERE id = 3), a AS (DELETE FROM activities WHERE lead_id < 4), o AS (UPDATE owners SET id = 9 WHERE id = 3)
+       UPDATE leads SET customer_id = 4, owner_id = 1 WHERE customer_id = 3 OR id < 4$$),
     ($$DELETE FROM regions WHERE code = 'x'$$),
     ($$DELETE FROM owners WHERE id = 4$$),
     ($$DELETE FROM teams$$),
