@@ -9,6 +9,9 @@ CREATE TABLE freshcrm.projection (
     on_error text NOT NULL CHECK (on_error IN ('abort', 'stale')),
     options jsonb NOT NULL,
     target_adopted boolean NOT NULL,
+    columns name[] NOT NULL,  -- the target's column for each of the view's, in its order
+    whole oid NOT NULL DEFAULT 0,  -- the target as its triggers were last complete: another in a restored database
+    problem text,  -- why the target may be out of date
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
@@ -81,7 +84,8 @@ SELECT
     p.key,
     p.mode,
     p.on_error,
-    'current' AS state,
+    CASE WHEN p.problem IS NULL THEN 'current' ELSE 'broken' END AS state,
+    p.problem,
     ARRAY(
         SELECT DISTINCT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
@@ -103,7 +107,7 @@ COMMENT ON VIEW freshcrm.projections IS
 'the projections of this database: definition, base tables, and the statistics of the table';
 
 -- Dropping a view or a target takes the projection's triggers and definition along; without them a write
--- to a base table would fail.
+-- to a base table would fail. Always, also in a session that loads data as a replica.
 CREATE FUNCTION freshcrm.forget_dropped() RETURNS event_trigger
 LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME', 'freshcrm_forget_dropped';
@@ -113,9 +117,30 @@ COMMENT ON FUNCTION freshcrm.forget_dropped() IS
 
 CREATE EVENT TRIGGER freshcrm_forget_dropped ON sql_drop
 EXECUTE FUNCTION freshcrm.forget_dropped();
+ALTER EVENT TRIGGER freshcrm_forget_dropped ENABLE ALWAYS;
 
 COMMENT ON EVENT TRIGGER freshcrm_forget_dropped IS
 'removes the projections whose view or table has been dropped';
+
+CREATE FUNCTION freshcrm.follow_ddl() RETURNS event_trigger
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'freshcrm_follow_ddl';
+
+COMMENT ON FUNCTION freshcrm.follow_ddl() IS
+'event trigger function: makes projections follow changes of what their views and tables are made of, or refuses these';
+
+CREATE EVENT TRIGGER freshcrm_follow_ddl ON ddl_command_end
+WHEN TAG IN (
+    'ALTER AGGREGATE', 'ALTER FOREIGN TABLE', 'ALTER FUNCTION', 'ALTER OPERATOR', 'ALTER ROUTINE', 'ALTER TABLE',
+    'ALTER TEXT SEARCH CONFIGURATION', 'ALTER TEXT SEARCH DICTIONARY', 'ALTER TYPE', 'ALTER VIEW', 'CREATE AGGREGATE',
+    'CREATE FOREIGN TABLE', 'CREATE FUNCTION', 'CREATE RULE', 'CREATE SCHEMA', 'CREATE TABLE', 'CREATE TRIGGER',
+    'CREATE VIEW'
+)
+EXECUTE FUNCTION freshcrm.follow_ddl();
+ALTER EVENT TRIGGER freshcrm_follow_ddl ENABLE ALWAYS;
+
+COMMENT ON EVENT TRIGGER freshcrm_follow_ddl IS
+'makes projections follow changes of what their views and tables are made of, or refuses these';
 
 GRANT USAGE ON SCHEMA freshcrm TO PUBLIC;
 GRANT SELECT ON freshcrm.projections TO PUBLIC;
@@ -126,6 +151,7 @@ REVOKE ALL ON FUNCTION
     freshcrm.drop_projection(regclass, boolean),
     freshcrm.recompute(regclass, anyarray),
     freshcrm.verify_projection(regclass, boolean),
-    freshcrm.forget_dropped()
+    freshcrm.forget_dropped(),
+    freshcrm.follow_ddl()
 FROM PUBLIC;
 

@@ -1,6 +1,7 @@
 #include "pg/names.hpp"
 
 extern "C" {
+#include "catalog/pg_class.h"
 #include "catalog/pg_operator.h"
 #include "utils/syscache.h"
 }
@@ -37,6 +38,16 @@ const char* QualifiedType(Oid type, int32 typmod) {
     // of length 1.
     return format_type_extended(type, typmod,
                                 FORMAT_TYPE_FORCE_QUALIFY | FORMAT_TYPE_TYPEMOD_GIVEN);
+}
+
+Oid OwnerOfRelation(Oid relid) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple)) {
+        return InvalidOid;
+    }
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
 }
 
 const char* RelationForMessage(Oid relid) {

@@ -19,6 +19,9 @@ const char* QualifiedOperator(Oid opno);
 // The type for a cast or a column definition, with its type modifier.
 const char* QualifiedType(Oid type, int32 typmod);
 
+// Invalid when the relation does not exist.
+Oid OwnerOfRelation(Oid relid);
+
 // schema.table for messages, without quotes that are not needed.
 const char* RelationForMessage(Oid relid);
 

@@ -3,6 +3,7 @@
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
 #include "projection/definition.hpp"
+#include "projection/dependencies.hpp"
 #include "projection/maintain.hpp"
 #include "projection/options.hpp"
 #include "projection/partitions.hpp"
@@ -47,55 +48,6 @@ void CheckModes(const Request& request) {
     }
 }
 
-void CheckSourcePrivileges(const Lineage* lineage) {
-    for (int i = 0; i < lineage->source_count; ++i) {
-        const Oid relid = lineage->sources[i].relid;
-        constexpr AclMode kNeeded = ACL_SELECT | ACL_TRIGGER;
-        if (pg_class_aclmask(relid, GetUserId(), kNeeded, ACLMASK_ALL) != kNeeded) {
-            ereport(
-                ERROR,
-                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                 errmsg("permission denied for table %s", pg::RelationForMessage(relid)),
-                 errdetail("A projection reads the base tables of its view and puts triggers on "
-                           "them."),
-                 errhint("Grant SELECT and TRIGGER on the table to %s.",
-                         quote_identifier(GetUserNameFromId(GetUserId(), false)))));
-        }
-    }
-}
-
-// What the server itself says the view depends on must have been found by lineage. Within SPI.
-void CheckDependencies(Oid source, const Lineage* lineage) {
-    Oid type = OIDOID;
-    Datum value = ObjectIdGetDatum(source);
-    const int result = SPI_execute_with_args(
-        "WITH RECURSIVE used AS (SELECT $1 AS relid UNION SELECT d.refobjid FROM used AS u "
-        "JOIN pg_catalog.pg_class AS c ON c.oid = u.relid AND c.relkind = 'v' "
-        "JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = u.relid "
-        "JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_rewrite'::regclass "
-        "AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass) "
-        "SELECT c.oid FROM used AS u JOIN pg_catalog.pg_class AS c ON c.oid = u.relid "
-        "WHERE c.relkind <> 'v'",
-        1, &type, &value, nullptr, true, 0);
-    if (result != SPI_OK_SELECT) {
-        elog(ERROR, "could not read pg_depend: %s", SPI_result_code_string(result));
-    }
-    for (uint64 i = 0; i < SPI_processed; ++i) {
-        bool isnull;
-        const Oid relid = DatumGetObjectId(
-            SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-        const Source* end = lineage->sources + lineage->source_count;
-        if (std::none_of(static_cast<const Source*>(lineage->sources), end,
-                         [&](const Source& found) { return found.relid == relid; })) {
-            ereport(
-                ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("cannot trace table %s", pg::RelationForMessage(relid)),
-                 errdetail("The view depends on it, but its query does not read it as a table.")));
-        }
-    }
-}
-
 // Waits for the transactions that have written the base tables and keeps new ones out, in the order
 // of the tables' OIDs. CREATE TRIGGER takes the same lock.
 void LockSources(const Lineage* lineage) {
@@ -136,24 +88,6 @@ Target MakeTarget(const Request& request) {
     LockRelationOid(existing, ShareRowExclusiveLock);
     CheckAdoptable(shape, existing);
     return {existing, true};
-}
-
-// A projection may read others, but none that reads its target.
-void CheckNoCycle(const Lineage* lineage, Oid target) {
-    check_stack_depth();
-    for (int i = 0; i < lineage->source_count; ++i) {
-        const Oid relid = lineage->sources[i].relid;
-        if (relid == target) {
-            ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-                            errmsg("table %s cannot be the target of a view that reads it",
-                                   pg::RelationForMessage(target)),
-                            errdetail("The view reads it, or a projection that is made of it."),
-                            errhint("Name another target.")));
-        }
-        if (const Definition* definition = FindDefinitionOf(relid)) {
-            CheckNoCycle(OpenProjection(definition->id)->lineage, target);
-        }
-    }
 }
 
 // Returns the view's owner, as whom all is made: what the view computes is computed as its owner,
@@ -201,9 +135,11 @@ Oid CreateAsOwner(const Request& request) {
     const Target target = MakeTarget(request);
     CheckNoCycle(lineage, target.relid);
     const int32 id = AddDefinition({0, target.relid, request.source, request.keys, request.mode,
-                                    request.on_error, request.options, target.adopted});
+                                    request.on_error, request.options, target.adopted,
+                                    ColumnNames(request.source)});
     Projection* projection = OpenProjection(id);
     CreateTriggers(projection, request.options);
+    SetWhole(id, target.relid);
     SPI_finish();
 
     Maintain(projection, [&] { (void)RecomputeAll(projection); });
@@ -212,6 +148,67 @@ Oid CreateAsOwner(const Request& request) {
 }
 
 }  // namespace
+
+void CheckSourcePrivileges(const Lineage* lineage) {
+    for (int i = 0; i < lineage->source_count; ++i) {
+        const Oid relid = lineage->sources[i].relid;
+        constexpr AclMode kNeeded = ACL_SELECT | ACL_TRIGGER;
+        if (pg_class_aclmask(relid, GetUserId(), kNeeded, ACLMASK_ALL) != kNeeded) {
+            ereport(
+                ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("permission denied for table %s", pg::RelationForMessage(relid)),
+                 errdetail("A projection reads the base tables of its view and puts triggers on "
+                           "them."),
+                 errhint("Grant SELECT and TRIGGER on the table to %s.",
+                         quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+        }
+    }
+}
+
+void CheckDependencies(Oid source, const Lineage* lineage) {
+    Oid type = OIDOID;
+    Datum value = ObjectIdGetDatum(source);
+    const int result = SPI_execute_with_args(
+        psprintf("%s SELECT c.oid FROM used AS u JOIN pg_catalog.pg_class AS c ON c.oid = u.relid "
+                 "WHERE c.relkind <> 'v'",
+                 kUsedRelations),
+        1, &type, &value, nullptr, true, 0);
+    if (result != SPI_OK_SELECT) {
+        elog(ERROR, "could not read pg_depend: %s", SPI_result_code_string(result));
+    }
+    for (uint64 i = 0; i < SPI_processed; ++i) {
+        bool isnull;
+        const Oid relid = DatumGetObjectId(
+            SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+        const Source* end = lineage->sources + lineage->source_count;
+        if (std::none_of(static_cast<const Source*>(lineage->sources), end,
+                         [&](const Source& found) { return found.relid == relid; })) {
+            ereport(
+                ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("cannot trace table %s", pg::RelationForMessage(relid)),
+                 errdetail("The view depends on it, but its query does not read it as a table.")));
+        }
+    }
+}
+
+void CheckNoCycle(const Lineage* lineage, Oid target) {
+    check_stack_depth();
+    for (int i = 0; i < lineage->source_count; ++i) {
+        const Oid relid = lineage->sources[i].relid;
+        if (relid == target) {
+            ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+                            errmsg("table %s cannot be the target of a view that reads it",
+                                   pg::RelationForMessage(target)),
+                            errdetail("The view reads it, or a projection that is made of it."),
+                            errhint("Name another target.")));
+        }
+        if (const Definition* definition = FindDefinitionOf(relid)) {
+            CheckNoCycle(OpenProjection(definition->id)->lineage, target);
+        }
+    }
+}
 
 Oid CreateProjection(const Request& request) {
     CheckModes(request);

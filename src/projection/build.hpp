@@ -23,6 +23,14 @@ struct Request {
 // 23502.
 Oid CreateProjection(const Request& request);
 
+// What must hold of the tables that the view reads, also after a change of it. Raise 42501 (the
+// current user lacks SELECT or TRIGGER), 0A000 (lineage has not found all that the server says the
+// view depends on; within SPI), 42P17 (the target is among them, or among
+// those of a projection among them).
+void CheckSourcePrivileges(const Lineage* lineage);
+void CheckDependencies(Oid source, const Lineage* lineage);
+void CheckNoCycle(const Lineage* lineage, Oid target);
+
 // Drops triggers and definition, and the target unless it was adopted or is to be kept. The current
 // user must own the target. Raises 42501, 42704, 2BP01 (other objects depend on the target).
 void DropProjection(Oid target, bool keep_table);

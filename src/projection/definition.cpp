@@ -1,11 +1,14 @@
 #include "projection/definition.hpp"
 
+#include "pg/names.hpp"
 #include "pg/owner_scope.hpp"
 #include "pg/spi.hpp"
 
 extern "C" {
+#include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "storage/bufmgr.h"
 #include "utils/array.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -25,16 +28,12 @@ Oid DefinitionTable() {
 // result while SPI is connected.
 template <typename Use>
 void OnDefinitions(const char* sql, int nargs, Oid* types, Datum* values, bool reads, Use use) {
-    const Oid table = DefinitionTable();
-    if (!OidIsValid(table)) {
+    const Oid owner = OwnerOfDefinitions();
+    if (!OidIsValid(owner)) {
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
                         errmsg("table freshcrm.projection does not exist"),
                         errhint("Create the extension freshcrm in this database.")));
     }
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-
     const pg::OwnerScope scope = pg::BeginAsOwner(owner);
     SPI_connect();
     pg::PushFreshSnapshot();
@@ -71,7 +70,8 @@ Definition* Find(const char* condition, Oid type, Datum value) {
     Definition* found = nullptr;
     MemoryContext caller = CurrentMemoryContext;
     const char* sql = psprintf(
-        "SELECT id, target, source, key, mode, on_error, options, target_adopted "
+        "SELECT id, target, source, key, mode, on_error, options, target_adopted, columns, whole, "
+        "problem "
         "FROM freshcrm.projection WHERE %s",
         condition);
     OnDefinitions(sql, 1, &type, &value, true, [&] {
@@ -87,13 +87,36 @@ Definition* Find(const char* condition, Oid type, Datum value) {
                   TextColumn(5),
                   TextColumn(6),
                   PointerGetDatum(PG_DETOAST_DATUM_COPY(Column(7))),
-                  DatumGetBool(Column(8))};
+                  DatumGetBool(Column(8)),
+                  NameList(DatumGetArrayTypeP(Column(9))),
+                  DatumGetObjectId(Column(10)),
+                  TextColumn(11)};
         MemoryContextSwitchTo(spi);
     });
     return found;
 }
 
+// Runs an UPDATE of one definition, whose id is $1.
+void Change(const char* sql, int nargs, Oid* types, Datum* values) {
+    OnDefinitions(sql, nargs, types, values, false, [] {});
+}
+
 }  // namespace
+
+Oid OwnerOfDefinitions() {
+    return pg::OwnerOfRelation(DefinitionTable());
+}
+
+bool HasDefinitions() {
+    const Oid table = DefinitionTable();
+    if (!OidIsValid(table)) {
+        return false;
+    }
+    Relation relation = table_open(table, AccessShareLock);
+    const bool some = RelationGetNumberOfBlocks(relation) > 0;
+    table_close(relation, AccessShareLock);
+    return some;
+}
 
 List* NameList(ArrayType* array) {
     Datum* names;
@@ -139,18 +162,19 @@ List* DanglingDefinitions() {
 }
 
 int32 AddDefinition(const Definition& definition) {
-    Oid types[] = {OIDOID, OIDOID, NAMEARRAYOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID};
+    Oid types[] = {OIDOID, OIDOID, NAMEARRAYOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, NAMEARRAYOID};
     Datum values[] = {ObjectIdGetDatum(definition.target),
                       ObjectIdGetDatum(definition.source),
                       NameArray(definition.keys),
                       CStringGetTextDatum(definition.mode),
                       CStringGetTextDatum(definition.on_error),
                       definition.options,
-                      BoolGetDatum(definition.target_adopted)};
+                      BoolGetDatum(definition.target_adopted),
+                      NameArray(definition.columns)};
     int32 id = 0;
     OnDefinitions(
         "INSERT INTO freshcrm.projection (target, source, key, mode, on_error, options, "
-        "target_adopted) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+        "target_adopted, columns) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
         lengthof(types), types, values, false, [&] { id = DatumGetInt32(Column(1)); });
     return id;
 }
@@ -167,6 +191,27 @@ void RemoveDefinition(int32 id) {
                             errhint("Retry the transaction.")));
         }
     });
+}
+
+void SetColumns(int32 id, const List* keys, const List* columns) {
+    Oid types[] = {INT4OID, NAMEARRAYOID, NAMEARRAYOID};
+    Datum values[] = {Int32GetDatum(id), NameArray(keys), NameArray(columns)};
+    Change("UPDATE freshcrm.projection SET key = $2, columns = $3 WHERE id = $1", lengthof(types),
+           types, values);
+}
+
+void SetWhole(int32 id, Oid target) {
+    Oid types[] = {INT4OID, OIDOID};
+    Datum values[] = {Int32GetDatum(id), ObjectIdGetDatum(target)};
+    Change("UPDATE freshcrm.projection SET whole = $2 WHERE id = $1", lengthof(types), types,
+           values);
+}
+
+void SetProblem(int32 id, const char* problem) {
+    Oid types[] = {INT4OID, TEXTOID};
+    Datum values[] = {Int32GetDatum(id), CStringGetTextDatum(problem != nullptr ? problem : "")};
+    Change("UPDATE freshcrm.projection SET problem = NULLIF($2, '') WHERE id = $1", lengthof(types),
+           types, values);
 }
 
 }  // namespace freshcrm::projection

@@ -16,12 +16,28 @@ struct Definition {
     int32 id;  // given by AddDefinition()
     Oid target;
     Oid source;
-    List* keys;  // the key columns' names, in the view and in the target: C strings
+    List* keys;  // the key columns' names in the target: C strings
     const char* mode;
     const char* on_error;
     Datum options;  // jsonb
     bool target_adopted;
+    List* columns;        // the target's column for each of the view's, in its order: C strings
+    Oid whole;            // the target when its triggers were last complete, see IsWhole()
+    const char* problem;  // why the target may be out of date, or null
 };
+
+// Not while its triggers are being made: by freshcrm, or one by one by a restore, in which the
+// target gets another OID than the one that was dumped. DDL is not followed until they are
+// complete.
+inline bool IsWhole(const Definition* definition) {
+    return definition->whole == definition->target;
+}
+
+// Who may read and write the table; invalid when there is none.
+Oid OwnerOfDefinitions();
+
+// False when there is certainly no definition; costs next to nothing.
+bool HasDefinitions();
 
 // The names of a name[] as C strings; empty when one is NULL.
 List* NameList(ArrayType* array);
@@ -37,5 +53,9 @@ List* DanglingDefinitions();
 // Returns the id of the new row.
 int32 AddDefinition(const Definition& definition);
 void RemoveDefinition(int32 id);
+
+void SetColumns(int32 id, const List* keys, const List* columns);
+void SetWhole(int32 id, Oid target);             // invalid: not whole
+void SetProblem(int32 id, const char* problem);  // null: none
 
 }  // namespace freshcrm::projection

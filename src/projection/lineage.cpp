@@ -121,6 +121,7 @@ void AddOccurrence(Lineage* lineage, const WalkedView& view, int changed) {
     }
     Source* source = SourceOf(lineage, occurrence.relid);
     source->watched = bms_add_members(source->watched, occurrence.watched);
+    source->whole_row = source->whole_row || occurrence.whole_row;
     ListCell* cell;
     foreach (cell, paths) {
         AddPath(source, MakePath(view, changed, *static_cast<FlatPath*>(lfirst(cell))),

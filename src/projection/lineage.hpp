@@ -40,9 +40,9 @@ struct Path {
     SPIPlanPtr plan_one;  // prepared when first needed
     SPIPlanPtr plan_many;
 
-    // Mapped, and the row itself has part of the key: for each key column the start that it is, or -1;
-    // else null. The rest of an old row's key cannot be found by the queries when the statement has
-    // removed what it came from, too; but the target still has it.
+    // Mapped, and the row itself has part of the key: for each key column the start that it is, or
+    // -1; else null. The rest of an old row's key cannot be found by the queries when the statement
+    // has removed what it came from, too; but the target still has it.
     int* known_keys;
     SPIPlanPtr plan_known;
 
@@ -53,6 +53,7 @@ struct Path {
 struct Source {
     Oid relid;
     Bitmapset* watched;  // attributes that the view reads; an update of others changes nothing
+    bool whole_row;      // it reads the row as one value, with whatever columns the table has
     int path_count;      // at least one for each occurrence in the view, the same ones united
     Path* paths;
 };

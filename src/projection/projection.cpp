@@ -81,11 +81,20 @@ void OnNameChange(Datum, int, uint32) {
     pg_unreachable();
 }
 
-// Every column of the view must be in the target under the same name with the same type.
-void CheckTarget(const Projection* projection) {
-    for (int i = 0; i < projection->columns->natts; ++i) {
+// For every column of the view the target must have one of the same type.
+void FindStoredColumns(Projection* projection, const List* names) {
+    const int count = projection->columns->natts;
+    if (list_length(names) != count) {
+        RaiseMisfit(projection, "The view has columns that the table lacks.",
+                    "Drop the projection and create it again.");
+    }
+    projection->stored_names =
+        static_cast<const char**>(palloc(sizeof(char*) * static_cast<Size>(count)));
+    for (int i = 0; i < count; ++i) {
         const auto* column = TupleDescAttr(projection->columns, i);
-        const AttrNumber attnum = get_attnum(projection->target, NameStr(column->attname));
+        const char* name = pstrdup(static_cast<char*>(list_nth(names, i)));
+        projection->stored_names[i] = name;
+        const AttrNumber attnum = get_attnum(projection->target, name);
         Oid type = InvalidOid;
         int32 typmod = -1;
         Oid collation = InvalidOid;
@@ -96,28 +105,19 @@ void CheckTarget(const Projection* projection) {
             collation != column->attcollation) {
             RaiseMisfit(
                 projection,
-                psprintf("Column \"%s\" of the view is missing in the table or has another type.",
-                         NameStr(column->attname)),
+                psprintf("Column \"%s\" of the table is missing or has another type than that of "
+                         "the view.",
+                         name),
                 "Drop the projection and create it again.");
         }
     }
 }
 
-Oid OwnerOf(Oid relid) {
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-    if (!HeapTupleIsValid(tuple)) {
-        return InvalidOid;
-    }
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    return owner;
-}
-
 // What the view computes is computed as its owner. With another owner of the target, who can change
 // the view could act as who owns the target.
 void FindOwner(Projection* projection) {
-    projection->owner = OwnerOf(projection->target);
-    const Oid view_owner = OwnerOf(projection->source);
+    projection->owner = pg::OwnerOfRelation(projection->target);
+    const Oid view_owner = pg::OwnerOfRelation(projection->source);
     if (!OidIsValid(projection->owner) || !OidIsValid(view_owner)) {
         RaiseNoProjection(projection->id);
     }
@@ -151,6 +151,20 @@ TupleDesc CopyColumns(Oid view) {
     return columns;
 }
 
+// The view's columns that the key columns of the target stand for.
+List* KeysOfView(const Projection* projection, const Definition* definition) {
+    List* keys = NIL;
+    ListCell* cell;
+    foreach (cell, definition->keys) {
+        for (int i = 0; i < projection->columns->natts; ++i) {
+            if (strcmp(projection->stored_names[i], static_cast<char*>(lfirst(cell))) == 0) {
+                keys = lappend(keys, NameStr(TupleDescAttr(projection->columns, i)->attname));
+            }
+        }
+    }
+    return keys;
+}
+
 void LockRelations(Oid source, Oid target) {
     LockRelationOid(source, AccessShareLock);
     // A standby verifies, and cannot take the lock of a writer.
@@ -159,10 +173,14 @@ void LockRelations(Oid source, Oid target) {
 
 Projection* Load(int32 id) {
     const Definition* definition = FindDefinition(id);
+    if (definition != nullptr) {
+        LockRelations(definition->source, definition->target);
+        // Who held them may have changed it.
+        definition = FindDefinition(id);
+    }
     if (definition == nullptr) {
         RaiseNoProjection(id);
     }
-    LockRelations(definition->source, definition->target);
     const uint64 changes_before = changes;
 
     MemoryContext context =
@@ -176,8 +194,8 @@ Projection* Load(int32 id) {
     projection->context = context;
     FindOwner(projection);
     projection->columns = CopyColumns(definition->source);
-    CheckTarget(projection);
-    projection->lineage = TraceLineage(definition->source, definition->keys);
+    FindStoredColumns(projection, definition->columns);
+    projection->lineage = TraceLineage(definition->source, KeysOfView(projection, definition));
     projection->key_count = projection->lineage->key_count;
     projection->keys =
         static_cast<Key*>(palloc(sizeof(Key) * static_cast<Size>(projection->key_count)));

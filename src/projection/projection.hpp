@@ -27,7 +27,7 @@ struct Statements {
 
 // A column of the key, with its type's own functions.
 struct Key {
-    const char* name;
+    const char* name;   // in the target
     AttrNumber attnum;  // in the view
     Oid type;
     Oid collation;
@@ -46,7 +46,8 @@ struct Projection {
     Oid owner;         // of view and target: as whom maintenance runs
     const char* name;  // the target, for messages
 
-    TupleDesc columns;  // of the view; the target has them under the same names
+    TupleDesc columns;          // of the view
+    const char** stored_names;  // for each of them, the target's column
     Lineage* lineage;
     int key_count;
     Key* keys;

@@ -4,8 +4,10 @@
 #include "projection/build.hpp"
 #include "projection/capture.hpp"
 #include "projection/definition.hpp"
+#include "projection/follow.hpp"
 #include "projection/maintain.hpp"
 #include "projection/recompute.hpp"
+#include "projection/trigger_sync.hpp"
 #include "projection/verify.hpp"
 
 extern "C" {
@@ -171,7 +173,14 @@ FRESHCRM_FUNCTION(freshcrm_verify_projection) {
     InitMaterializedSRF(fcinfo, 0);
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     Projection* projection = OpenOwned(PG_GETARG_OID(0));
-    Maintain(projection, [&] { VerifyProjection(projection, PG_GETARG_BOOL(1), result); });
+    const bool repair = PG_GETARG_BOOL(1);
+    if (repair) {
+        RepairTriggers(projection);
+    }
+    Maintain(projection, [&] { VerifyProjection(projection, repair, result); });
+    if (repair) {
+        SetProblem(projection->id, nullptr);
+    }
     PG_RETURN_NULL();
 }
 
@@ -181,5 +190,15 @@ FRESHCRM_FUNCTION(freshcrm_forget_dropped) {
                         errmsg("freshcrm.forget_dropped() was not called by an event trigger")));
     }
     ForgetDropped();
+    FollowDrops();
+    PG_RETURN_NULL();
+}
+
+FRESHCRM_FUNCTION(freshcrm_follow_ddl) {
+    if (!CALLED_AS_EVENT_TRIGGER(fcinfo)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("freshcrm.follow_ddl() was not called by an event trigger")));
+    }
+    FollowCommands();
     PG_RETURN_NULL();
 }

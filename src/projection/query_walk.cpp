@@ -100,6 +100,7 @@ void Watch(Walk* walk, const Var* var) {
         return;
     }
     // A whole-row reference: every column, also those added since the view was made.
+    occurrence->whole_row = true;
     Relation relation = table_open(occurrence->relid, AccessShareLock);
     occurrence->watched =
         bms_add_range(occurrence->watched, 1, RelationGetNumberOfAttributes(relation));

@@ -26,6 +26,7 @@ struct WalkedOccurrence {
     int scope;
     Bitmapset* watched;
     List* expressions;  // of Expr* over the columns of the table, as Vars of relation 1
+    bool whole_row;     // its row is read as one value
 };
 
 // `column` is an attribute number, or -1 - n for the occurrence's expression n.

@@ -15,12 +15,14 @@ namespace freshcrm::projection {
 
 namespace {
 
-// "a, b": the key's columns.
+// "a, b": the key's columns in the view.
 const char* KeyNames(const Projection* projection) {
     StringInfoData names;
     initStringInfo(&names);
     for (int i = 0; i < projection->key_count; ++i) {
-        appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", projection->keys[i].name);
+        appendStringInfo(
+            &names, "%s%s", i > 0 ? ", " : "",
+            NameStr(TupleDescAttr(projection->columns, projection->keys[i].attnum - 1)->attname));
     }
     return names.data;
 }

@@ -7,12 +7,17 @@ namespace freshcrm::projection {
 
 namespace {
 
-const char* ColumnName(const Projection* projection, int index) {
-    return quote_identifier(NameStr(TupleDescAttr(projection->columns, index)->attname));
+// Which of the two names of a column: they are the same until one is renamed.
+enum class In { kView, kTarget };
+
+const char* ColumnName(const Projection* projection, In where, int index) {
+    return quote_identifier(where == In::kView
+                                ? NameStr(TupleDescAttr(projection->columns, index)->attname)
+                                : projection->stored_names[index]);
 }
 
-const char* KeyName(const Projection* projection, int index) {
-    return quote_identifier(projection->keys[index].name);
+const char* KeyName(const Projection* projection, In where, int index) {
+    return ColumnName(projection, where, projection->keys[index].attnum - 1);
 }
 
 // Repeats `item(i)` for 0 <= i < count.
@@ -26,51 +31,54 @@ const char* Join(int count, const char* separator, Item item) {
     return list.data;
 }
 
-// "a", "b": the view's columns, each after `prefix`.
-const char* Columns(const Projection* projection, const char* prefix) {
+// "a", "b": the columns in the view's order, each after `prefix`.
+const char* Columns(const Projection* projection, In where, const char* prefix) {
     return Join(ColumnCount(projection), ", ",
-                [&](int i) { return psprintf("%s%s", prefix, ColumnName(projection, i)); });
+                [&](int i) { return psprintf("%s%s", prefix, ColumnName(projection, where, i)); });
 }
 
-const char* KeyColumns(const Projection* projection, const char* prefix) {
+const char* KeyColumns(const Projection* projection, In where, const char* prefix) {
     return Join(projection->key_count, ", ",
-                [&](int i) { return psprintf("%s%s", prefix, KeyName(projection, i)); });
+                [&](int i) { return psprintf("%s%s", prefix, KeyName(projection, where, i)); });
 }
 
 // left.key = right AND …, with `right(i)` for each key column.
 template <typename Right>
-const char* KeyEquals(const Projection* projection, const char* left, Right right) {
+const char* KeyEquals(const Projection* projection, In where, const char* left, Right right) {
     return Join(projection->key_count, " AND ", [&](int i) {
-        return psprintf("%s.%s %s %s", left, KeyName(projection, i), projection->keys[i].equals,
-                        right(i));
+        return psprintf("%s.%s %s %s", left, KeyName(projection, where, i),
+                        projection->keys[i].equals, right(i));
     });
 }
 
-const char* KeyIsParameter(const Projection* projection, const char* left) {
-    return KeyEquals(projection, left, [](int i) { return psprintf("$%d", i + 1); });
+const char* KeyIsParameter(const Projection* projection, In where, const char* left) {
+    return KeyEquals(projection, where, left, [](int i) { return psprintf("$%d", i + 1); });
 }
 
 // Whether the key is among those of the parameters, arrays of the key's columns.
-const char* KeyIsInArrays(const Projection* projection) {
+const char* KeyIsInArrays(const Projection* projection, In where) {
     if (projection->key_count == 1) {
-        return psprintf("x.%s %s ANY ($1)", KeyName(projection, 0), projection->keys[0].equals);
+        return psprintf("x.%s %s ANY ($1)", KeyName(projection, where, 0),
+                        projection->keys[0].equals);
     }
     return psprintf("EXISTS (SELECT FROM unnest(%s) AS k(%s) WHERE %s)",
                     Join(projection->key_count, ", ", [](int i) { return psprintf("$%d", i + 1); }),
                     Join(projection->key_count, ", ", [](int i) { return psprintf("k%d", i); }),
-                    KeyEquals(projection, "x", [](int i) { return psprintf("k.k%d", i); }));
+                    KeyEquals(projection, where, "x", [](int i) { return psprintf("k.k%d", i); }));
 }
 
-// FULL JOIN of the view and the target, each restricted by `where`.
-const char* FullDiff(const Projection* projection, const char* where, const char* more) {
+// FULL JOIN of the view and the target, each restricted.
+const char* FullDiff(const Projection* projection, const char* of_view, const char* of_target,
+                     const char* more) {
     return psprintf(
         "SELECT %s, %s, t.%s%s FROM (SELECT * FROM %s AS x%s) AS v "
         "FULL JOIN (SELECT * FROM ONLY %s AS x%s) AS t ON %s ORDER BY %s",
-        Columns(projection, "v."), KeyColumns(projection, "t."), kVersionEtag, more,
-        pg::QualifiedRelation(projection->source), where, pg::QualifiedRelation(projection->target),
-        where,
-        KeyEquals(projection, "v", [&](int i) { return psprintf("t.%s", KeyName(projection, i)); }),
-        KeyColumns(projection, "v."));
+        Columns(projection, In::kView, "v."), KeyColumns(projection, In::kTarget, "t."),
+        kVersionEtag, more, pg::QualifiedRelation(projection->source), of_view,
+        pg::QualifiedRelation(projection->target), of_target,
+        KeyEquals(projection, In::kView, "v",
+                  [&](int i) { return psprintf("t.%s", KeyName(projection, In::kTarget, i)); }),
+        KeyColumns(projection, In::kView, "v."));
 }
 
 Oid* KeyTypes(const Projection* projection, bool arrays) {
@@ -115,9 +123,11 @@ SPIPlanPtr DiffOne(Projection* projection) {
             return psprintf(
                 "SELECT %s, %s, t.%s FROM (VALUES (1)) AS one LEFT JOIN %s AS v ON %s "
                 "LEFT JOIN ONLY %s AS t ON %s",
-                Columns(projection, "v."), KeyColumns(projection, "t."), kVersionEtag,
-                pg::QualifiedRelation(projection->source), KeyIsParameter(projection, "v"),
-                pg::QualifiedRelation(projection->target), KeyIsParameter(projection, "t"));
+                Columns(projection, In::kView, "v."), KeyColumns(projection, In::kTarget, "t."),
+                kVersionEtag, pg::QualifiedRelation(projection->source),
+                KeyIsParameter(projection, In::kView, "v"),
+                pg::QualifiedRelation(projection->target),
+                KeyIsParameter(projection, In::kTarget, "t"));
         });
 }
 
@@ -125,26 +135,31 @@ SPIPlanPtr DiffMany(Projection* projection) {
     return Kept(
         projection, &projection->statements.diff_many, projection->key_count,
         [&] { return KeyTypes(projection, true); },
-        [&] { return FullDiff(projection, psprintf(" WHERE %s", KeyIsInArrays(projection)), ""); });
+        [&] {
+            return FullDiff(projection, psprintf(" WHERE %s", KeyIsInArrays(projection, In::kView)),
+                            psprintf(" WHERE %s", KeyIsInArrays(projection, In::kTarget)), "");
+        });
 }
 
 SPIPlanPtr DiffAll(Projection* projection) {
     return Kept(projection, &projection->statements.diff_all, 0, NoTypes,
-                [&] { return FullDiff(projection, "", ""); });
+                [&] { return FullDiff(projection, "", "", ""); });
 }
 
 SPIPlanPtr VerifyAll(Projection* projection) {
     return Kept(projection, &projection->statements.verify, 0, NoTypes, [&] {
-        return FullDiff(projection, "", psprintf(", %s", Columns(projection, "t.")));
+        return FullDiff(projection, "", "",
+                        psprintf(", %s", Columns(projection, In::kTarget, "t.")));
     });
 }
 
 SPIPlanPtr NullKey(Projection* projection) {
     return Kept(projection, &projection->statements.null_key, 0, NoTypes, [&] {
-        return psprintf(
-            "SELECT 1 FROM %s AS v WHERE %s LIMIT 1", pg::QualifiedRelation(projection->source),
-            Join(projection->key_count, " OR ",
-                 [&](int i) { return psprintf("v.%s IS NULL", KeyName(projection, i)); }));
+        return psprintf("SELECT 1 FROM %s AS v WHERE %s LIMIT 1",
+                        pg::QualifiedRelation(projection->source),
+                        Join(projection->key_count, " OR ", [&](int i) {
+                            return psprintf("v.%s IS NULL", KeyName(projection, In::kView, i));
+                        }));
     });
 }
 
@@ -155,8 +170,8 @@ SPIPlanPtr Insert(Projection* projection) {
         [&] { return ColumnTypesAndTag(projection); },
         [&] {
             return psprintf("INSERT INTO %s (%s, %s, %s) VALUES (%s, pg_catalog.clock_timestamp())",
-                            pg::QualifiedRelation(projection->target), Columns(projection, ""),
-                            kVersionEtag, kUpdatedAt,
+                            pg::QualifiedRelation(projection->target),
+                            Columns(projection, In::kTarget, ""), kVersionEtag, kUpdatedAt,
                             Join(count + 1, ", ", [](int i) { return psprintf("$%d", i + 1); }));
         });
 }
@@ -171,10 +186,12 @@ SPIPlanPtr Update(Projection* projection) {
                 "UPDATE ONLY %s AS t SET %s, %s = $%d, %s = pg_catalog.clock_timestamp() WHERE %s",
                 pg::QualifiedRelation(projection->target),
                 Join(count, ", ",
-                     [&](int i) { return psprintf("%s = $%d", ColumnName(projection, i), i + 1); }),
-                kVersionEtag, count + 1, kUpdatedAt, KeyEquals(projection, "t", [&](int i) {
-                    return psprintf("$%d", projection->keys[i].attnum);
-                }));
+                     [&](int i) {
+                         return psprintf("%s = $%d", ColumnName(projection, In::kTarget, i), i + 1);
+                     }),
+                kVersionEtag, count + 1, kUpdatedAt,
+                KeyEquals(projection, In::kTarget, "t",
+                          [&](int i) { return psprintf("$%d", projection->keys[i].attnum); }));
         });
 }
 
@@ -185,7 +202,7 @@ SPIPlanPtr Remove(Projection* projection) {
         [&] {
             return psprintf("DELETE FROM ONLY %s AS t WHERE %s",
                             pg::QualifiedRelation(projection->target),
-                            KeyIsParameter(projection, "t"));
+                            KeyIsParameter(projection, In::kTarget, "t"));
         });
 }
 

@@ -128,7 +128,80 @@ void CheckKeyOfTarget(Relation table, const List* keys) {
     }
 }
 
+// "name type COLLATE …"
+const char* ColumnDefinition(const FormData_pg_attribute* column) {
+    return psprintf("%s %s%s", quote_identifier(NameStr(column->attname)),
+                    pg::QualifiedType(column->atttypid, column->atttypmod), CollateClause(column));
+}
+
+// Why a table cannot hold a projection, or null.
+const char* UnfitKind(Oid target) {
+    if (get_rel_relkind(target) != RELKIND_RELATION || get_rel_relispartition(target) ||
+        has_subclass(target) || has_superclass(target)) {
+        return "It is not an ordinary table by itself.";
+    }
+    if (get_rel_persistence(target) != RELPERSISTENCE_PERMANENT) {
+        return "It is temporary or unlogged, and so does not survive what the tables of the view "
+               "survive.";
+    }
+    return nullptr;
+}
+
+bool HasColumn(Oid target, const char* name, Oid type) {
+    const AttrNumber attnum = get_attnum(target, name);
+    return attnum != InvalidAttrNumber && get_atttype(target, attnum) == type;
+}
+
 }  // namespace
+
+List* ColumnNames(Oid relid) {
+    Relation relation = table_open(relid, AccessShareLock);
+    List* names = NIL;
+    for (int i = 0; i < RelationGetNumberOfAttributes(relation); ++i) {
+        names =
+            lappend(names, pstrdup(NameStr(TupleDescAttr(RelationGetDescr(relation), i)->attname)));
+    }
+    table_close(relation, NoLock);
+    return names;
+}
+
+void AddColumns(Oid source, Oid target, int count) {
+    Relation view = table_open(source, AccessShareLock);
+    StringInfoData sql;
+    initStringInfo(&sql);
+    for (int i = count; i < RelationGetNumberOfAttributes(view); ++i) {
+        const auto* column = TupleDescAttr(RelationGetDescr(view), i);
+        CheckNotBookkeeping(column);
+        if (!HasColumn(target, NameStr(column->attname), column->atttypid)) {
+            appendStringInfo(&sql, "%s ADD COLUMN %s", sql.len > 0 ? "," : "",
+                             ColumnDefinition(column));
+        }
+    }
+    table_close(view, NoLock);
+    if (sql.len > 0 &&
+        SPI_execute(psprintf("ALTER TABLE %s%s", pg::QualifiedRelation(target), sql.data), false,
+                    0) != SPI_OK_UTILITY) {
+        elog(ERROR, "could not add columns: %s", sql.data);
+    }
+}
+
+void CheckStillTarget(Oid target, const List* keys) {
+    const char* unfit = UnfitKind(target);
+    if (unfit == nullptr && (!HasColumn(target, kUpdatedAt, TIMESTAMPTZOID) ||
+                             !HasColumn(target, kVersionEtag, TEXTOID))) {
+        unfit = psprintf("It needs its columns %s and %s.", kUpdatedAt, kVersionEtag);
+    }
+    if (unfit != nullptr) {
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("table %s is the table of a projection", pg::RelationForMessage(target)),
+                 errdetail("%s", unfit),
+                 errhint("Drop the projection first, with freshcrm.drop_projection().")));
+    }
+    Relation table = table_open(target, AccessShareLock);
+    CheckKeyOfTarget(table, keys);
+    table_close(table, NoLock);
+}
 
 Oid CreateTarget(const TargetShape& shape) {
     Relation view = table_open(shape.source, AccessShareLock);
@@ -140,9 +213,7 @@ Oid CreateTarget(const TargetShape& shape) {
     for (int i = 0; i < columns->natts; ++i) {
         const auto* column = TupleDescAttr(columns, i);
         CheckNotBookkeeping(column);
-        appendStringInfo(&sql, "%s %s%s, ", quote_identifier(NameStr(column->attname)),
-                         pg::QualifiedType(column->atttypid, column->atttypmod),
-                         CollateClause(column));
+        appendStringInfo(&sql, "%s, ", ColumnDefinition(column));
     }
     appendStringInfo(&sql,
                      "%s timestamptz NOT NULL DEFAULT now(), %s text NOT NULL, PRIMARY KEY (%s)) "
@@ -156,14 +227,8 @@ Oid CreateTarget(const TargetShape& shape) {
 }
 
 void CheckAdoptable(const TargetShape& shape, Oid target) {
-    if (get_rel_relkind(target) != RELKIND_RELATION || get_rel_relispartition(target) ||
-        has_subclass(target) || has_superclass(target)) {
-        RaiseMisfit(target, "It is not an ordinary table by itself.");
-    }
-    if (get_rel_persistence(target) != RELPERSISTENCE_PERMANENT) {
-        RaiseMisfit(target,
-                    "It is temporary or unlogged, and so does not survive what the tables of "
-                    "the view survive.");
+    if (const char* unfit = UnfitKind(target)) {
+        RaiseMisfit(target, unfit);
     }
     if (!pg_class_ownercheck(target, GetUserId())) {
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));

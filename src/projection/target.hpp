@@ -20,6 +20,18 @@ struct TargetShape {
 // Creates the table: the view's columns, updated_at, version_etag, primary key. Within SPI.
 Oid CreateTarget(const TargetShape& shape);
 
+// The names of the relation's columns.
+List* ColumnNames(Oid relid);
+
+// Adds the view's columns after the first `count` to the target, under the same names; one that is
+// there with the same type is taken. Raises 42701 for another of that name, or a bookkeeping name.
+// Within SPI.
+void AddColumns(Oid source, Oid target, int count);
+
+// Raises 55000 unless the table can still be a target: ordinary, permanent, with its bookkeeping
+// columns and a unique index on the key.
+void CheckStillTarget(Oid target, const List* keys);
+
 // Raises unless the table `target` has exactly these columns and a unique index on the key; see
 // CreateProjection() for the SQLSTATEs.
 void CheckAdoptable(const TargetShape& shape, Oid target);

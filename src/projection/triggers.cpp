@@ -125,10 +125,10 @@ void CreateTriggers(const Projection* projection, Datum options) {
     }
 }
 
-void DropTriggers(int32 id) {
+List* FindTriggers(int32 id) {
     const Oid function = CaptureFunction();
     const char* id_text = psprintf("%d", id);
-    ObjectAddresses* found = new_object_addresses();
+    List* found = NIL;
 
     Relation triggers = table_open(TriggerRelationId, AccessShareLock);
     ScanKeyData key;
@@ -136,19 +136,53 @@ void DropTriggers(int32 id) {
                 ObjectIdGetDatum(function));
     SysScanDesc scan = systable_beginscan(triggers, InvalidOid, false, nullptr, 1, &key);
     for (HeapTuple tuple; HeapTupleIsValid(tuple = systable_getnext(scan));) {
-        // A partition's copy of a row trigger goes with the trigger.
-        const bool copy =
-            OidIsValid(reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple))->tgparentid);
-        if (!copy && CapturesFor(tuple, RelationGetDescr(triggers), id_text)) {
-            const ObjectAddress trigger = {
-                TriggerRelationId, reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple))->oid, 0};
-            add_exact_object_address(&trigger, found);
+        if (CapturesFor(tuple, RelationGetDescr(triggers), id_text)) {
+            const auto* form = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
+            auto* trigger = static_cast<CaptureTrigger*>(palloc(sizeof(CaptureTrigger)));
+            *trigger = {form->oid,
+                        form->tgrelid,
+                        pstrdup(NameStr(form->tgname)),
+                        TRIGGER_FOR_ROW(form->tgtype) != 0,
+                        TRIGGER_FOR_TRUNCATE(form->tgtype) != 0,
+                        OidIsValid(form->tgparentid),
+                        form->tgenabled};
+            found = lappend(found, trigger);
         }
     }
     systable_endscan(scan);
     table_close(triggers, AccessShareLock);
+    return found;
+}
 
-    performMultipleDeletions(found, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+void RestoreFiring(const List* triggers) {
+    ListCell* cell;
+    foreach (cell, triggers) {
+        const auto* trigger = static_cast<CaptureTrigger*>(lfirst(cell));
+        if (trigger->enabled == TRIGGER_FIRES_ON_ORIGIN &&
+            (trigger->for_row || trigger->of_truncate)) {
+            pg::SetTriggerFiring(
+                trigger->table, trigger->name,
+                trigger->for_row ? TRIGGER_FIRES_ON_REPLICA : TRIGGER_FIRES_ALWAYS);
+        }
+    }
+}
+
+void DropTriggers(const List* triggers) {
+    ObjectAddresses* addresses = new_object_addresses();
+    ListCell* cell;
+    foreach (cell, triggers) {
+        const auto* trigger = static_cast<CaptureTrigger*>(lfirst(cell));
+        // A copy goes with the trigger.
+        if (!trigger->copy) {
+            const ObjectAddress address = {TriggerRelationId, trigger->oid, 0};
+            add_exact_object_address(&address, addresses);
+        }
+    }
+    performMultipleDeletions(addresses, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+}
+
+void DropTriggers(int32 id) {
+    DropTriggers(FindTriggers(id));
 }
 
 }  // namespace freshcrm::projection

@@ -1,0 +1,131 @@
+#include "projection/affected.hpp"
+
+#include "pg/owner_scope.hpp"
+#include "pg/spi.hpp"
+#include "projection/definition.hpp"
+
+extern "C" {
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+}
+
+namespace freshcrm::projection {
+
+namespace {
+
+// What was changed, as (classid, objid, objsubid, reach). A trigger or rule stands for its
+// relation.
+constexpr const char* kCommands =
+    "SELECT CASE WHEN e.classid IN ('pg_trigger'::regclass, 'pg_rewrite'::regclass) "
+    "THEN 'pg_class'::regclass ELSE e.classid END, coalesce(g.tgrelid, r.ev_class, e.objid), "
+    "e.objsubid, CASE WHEN g.oid IS NOT NULL THEN 1 "
+    "WHEN e.classid = 'pg_class'::regclass AND e.command_tag <> 'CREATE VIEW' "
+    "AND c.relkind <> 'c' THEN 2 "
+    "WHEN r.oid IS NOT NULL AND r.rulename <> '_RETURN' THEN 1 ELSE 3 END "
+    "FROM pg_event_trigger_ddl_commands() AS e "
+    "LEFT JOIN pg_trigger AS g ON e.classid = 'pg_trigger'::regclass AND g.oid = e.objid "
+    "LEFT JOIN pg_rewrite AS r ON e.classid = 'pg_rewrite'::regclass AND r.oid = e.objid "
+    "LEFT JOIN pg_class AS c ON e.classid = 'pg_class'::regclass AND c.oid = e.objid "
+    "WHERE e.classid IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_proc'::regclass, "
+    "'pg_operator'::regclass, 'pg_trigger'::regclass, 'pg_rewrite'::regclass, "
+    "'pg_ts_config'::regclass, 'pg_ts_dict'::regclass)";
+
+// A table that is gone with its triggers was a partition of those that have the same ones.
+constexpr const char* kDrops =
+    "SELECT 'pg_class'::regclass, c.oid, 0, 1 FROM pg_event_trigger_dropped_objects() AS e "
+    "JOIN pg_namespace AS n ON n.nspname = e.address_names[1] "
+    "JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = e.address_names[2] "
+    "WHERE e.object_type = 'trigger' "
+    "UNION SELECT 'pg_class'::regclass, c.oid, 0, 3 FROM pg_event_trigger_dropped_objects() AS e "
+    "JOIN pg_trigger AS g ON g.tgname = e.address_names[3] "
+    "AND g.tgfoid = 'freshcrm.capture'::regproc "
+    "JOIN pg_class AS c ON c.oid = g.tgrelid AND c.relkind = 'p' "
+    "WHERE e.object_type = 'trigger' AND NOT EXISTS (SELECT FROM pg_namespace AS n "
+    "JOIN pg_class AS t ON t.relnamespace = n.oid WHERE n.nspname = e.address_names[1] "
+    "AND t.relname = e.address_names[2])";
+
+// From there up to what depends on it. A rule stands for its view. A table that is altered leaves
+// the query of a view of it as it was; a view or type that is altered may not, through a reference
+// to its whole row.
+constexpr const char* kAffected =
+    "WITH RECURSIVE changed (classid, objid, objsubid, reach) AS (%s), up AS ("
+    "SELECT classid, objid, reach FROM changed UNION SELECT x.* FROM up "
+    "LEFT JOIN pg_class AS u ON up.classid = 'pg_class'::regclass AND u.oid = up.objid "
+    "CROSS JOIN LATERAL ("
+    "SELECT CASE WHEN d.classid = 'pg_rewrite'::regclass THEN 'pg_class'::regclass "
+    "ELSE d.classid END, coalesce(r.ev_class, d.objid), "
+    "CASE WHEN u.relkind IN ('r', 'p', 'f') AND d.classid <> 'pg_type'::regclass OR up.reach = 1 "
+    "THEN up.reach ELSE 3 END FROM pg_depend AS d "
+    "LEFT JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid "
+    "WHERE d.refclassid = up.classid AND d.refobjid = up.objid "
+    "AND d.classid IN ('pg_class'::regclass, 'pg_rewrite'::regclass, 'pg_type'::regclass, "
+    "'pg_proc'::regclass, 'pg_operator'::regclass, 'pg_ts_config'::regclass) AND r.ev_class IS "
+    "DISTINCT FROM up.objid "
+    "AND (up.reach > 1 OR d.classid <> 'pg_type'::regclass) "
+    "UNION ALL SELECT 'pg_class'::regclass, i.inhparent, up.reach FROM pg_inherits AS i "
+    "WHERE up.classid = 'pg_class'::regclass AND i.inhrelid = up.objid "
+    "UNION ALL SELECT 'pg_type'::regclass, u.reltype, 3 WHERE u.relkind = 'c'"
+    ") AS x (classid, objid, reach)) "
+    "SELECT p.id, coalesce(max(u.reach) FILTER (WHERE u.objid = p.source), 0), "
+    "p.source IN (SELECT objid FROM changed WHERE classid = 'pg_class'::regclass), "
+    "bool_or(u.objid = p.target), coalesce((SELECT max(c.objsubid) FROM changed AS c "
+    "WHERE c.classid = 'pg_class'::regclass AND c.objid = p.target), 0)::int2 "
+    "FROM freshcrm.projection AS p JOIN up AS u ON u.classid = 'pg_class'::regclass "
+    "AND (u.objid = p.source OR u.objid = p.target AND u.reach > 1) "
+    "GROUP BY p.id ORDER BY p.id";
+
+int32 IntColumn(uint64 row, int column) {
+    bool isnull;
+    return DatumGetInt32(
+        SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull));
+}
+
+Affected* ReadRow(uint64 row) {
+    bool isnull;
+    HeapTuple tuple = SPI_tuptable->vals[row];
+    auto* affected = static_cast<Affected*>(palloc(sizeof(Affected)));
+    *affected = {IntColumn(row, 1), static_cast<Reach>(IntColumn(row, 2)),
+                 DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 3, &isnull)),
+                 DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 4, &isnull)),
+                 DatumGetInt16(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 5, &isnull))};
+    return affected;
+}
+
+// The plan is kept for the life of the backend.
+List* Find(SPIPlanPtr* plan, const char* changed) {
+    if (!HasDefinitions()) {
+        return NIL;
+    }
+    List* found = NIL;
+    MemoryContext caller = CurrentMemoryContext;
+    const pg::OwnerScope scope = pg::BeginAsOwner(OwnerOfDefinitions());
+    SPI_connect();
+    if (*plan == nullptr) {
+        *plan = pg::PrepareKept(psprintf(kAffected, changed), 0, nullptr, CacheMemoryContext);
+    }
+    pg::PushFreshSnapshot();
+    pg::Select(*plan, nullptr, nullptr);
+    MemoryContext spi = MemoryContextSwitchTo(caller);
+    for (uint64 i = 0; i < SPI_processed; ++i) {
+        found = lappend(found, ReadRow(i));
+    }
+    MemoryContextSwitchTo(spi);
+    PopActiveSnapshot();
+    SPI_finish();
+    pg::EndAsOwner(scope);
+    return found;
+}
+
+}  // namespace
+
+List* AffectedByCommands() {
+    static SPIPlanPtr plan = nullptr;
+    return Find(&plan, kCommands);
+}
+
+List* AffectedByDrops() {
+    static SPIPlanPtr plan = nullptr;
+    return Find(&plan, kDrops);
+}
+
+}  // namespace freshcrm::projection

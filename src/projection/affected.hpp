@@ -1,0 +1,33 @@
+// Which projections a DDL command affects, found in pg_depend.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+extern "C" {
+#include "nodes/pg_list.h"
+}
+
+namespace freshcrm::projection {
+
+// How far a change reaches, from little to much.
+enum class Reach {
+    kNone,        // what the view reads is as it was
+    kTriggers,    // of a table that the view reads
+    kTable,       // such a table, or the view itself, altered: its rows and the query stay
+    kDefinition,  // the query, or a view, type, function or operator that it is made of
+};
+
+struct Affected {
+    int32 id;
+    Reach reach;
+    bool source;         // the view itself was named by the command
+    bool target;         // the target was altered
+    AttrNumber renamed;  // its column that was renamed, or 0
+};
+
+// The projections that the commands of the running ddl_command_end trigger affect, or whose tables
+// have lost a trigger to those of the running sql_drop trigger. A list of Affected*.
+List* AffectedByCommands();
+List* AffectedByDrops();
+
+}  // namespace freshcrm::projection

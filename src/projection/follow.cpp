@@ -1,0 +1,235 @@
+#include "projection/follow.hpp"
+
+#include "pg/names.hpp"
+#include "pg/spi.hpp"
+#include "projection/affected.hpp"
+#include "projection/build.hpp"
+#include "projection/definition.hpp"
+#include "projection/maintain.hpp"
+#include "projection/recompute.hpp"
+#include "projection/target.hpp"
+#include "projection/trigger_sync.hpp"
+#include "projection/triggers.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/inval.h"
+#include "utils/snapmgr.h"
+}
+
+namespace freshcrm::projection {
+
+namespace {
+
+// The owner of both is who computes. That is chosen with the view: were the view to follow the
+// table, who gives a table away would give away the right to compute as its new owner, unseen.
+bool FollowOwner(const Definition* definition, const Affected* affected) {
+    const Oid owner = pg::OwnerOfRelation(definition->source);
+    if (owner == pg::OwnerOfRelation(definition->target)) {
+        return false;
+    }
+    if (!affected->source) {
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("table %s must have the owner of its view %s",
+                               pg::RelationForMessage(definition->target),
+                               pg::RelationForMessage(definition->source)),
+                        errhint("Change the owner of the view: that of the table follows.")));
+    }
+    // As the user who asked for it, whose rights decide.
+    SPI_connect();
+    const char* sql =
+        psprintf("ALTER TABLE %s OWNER TO %s", pg::QualifiedRelation(definition->target),
+                 quote_identifier(GetUserNameFromId(owner, false)));
+    if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY) {
+        elog(ERROR, "could not run %s", sql);
+    }
+    SPI_finish();
+    return true;
+}
+
+List* Renamed(const List* names, const char* old_name, const char* new_name) {
+    List* renamed = NIL;
+    ListCell* cell;
+    foreach (cell, names) {
+        auto* name = static_cast<char*>(lfirst(cell));
+        renamed = lappend(renamed, strcmp(name, old_name) == 0 ? pstrdup(new_name) : name);
+    }
+    return renamed;
+}
+
+// The column that is no longer there is the one that was renamed.
+void FollowRename(Definition* definition, AttrNumber attnum) {
+    ListCell* cell;
+    foreach (cell, definition->columns) {
+        const auto* old_name = static_cast<char*>(lfirst(cell));
+        if (get_attnum(definition->target, old_name) == InvalidAttrNumber) {
+            const char* new_name = get_attname(definition->target, attnum, false);
+            definition->keys = Renamed(definition->keys, old_name, new_name);
+            definition->columns = Renamed(definition->columns, old_name, new_name);
+            SetColumns(definition->id, definition->keys, definition->columns);
+            return;
+        }
+    }
+}
+
+bool FollowNewColumns(Definition* definition) {
+    const int known = list_length(definition->columns);
+    List* names = ColumnNames(definition->source);
+    if (list_length(names) <= known) {
+        return false;
+    }
+    definition->columns = list_concat(definition->columns, list_copy_tail(names, known));
+    // First, so that it is right when the change of the target is followed in turn.
+    SetColumns(definition->id, definition->keys, definition->columns);
+    const pg::OwnerScope scope = pg::BeginAsOwner(pg::OwnerOfRelation(definition->target));
+    SPI_connect();
+    AddColumns(definition->source, definition->target, known);
+    SPI_finish();
+    pg::EndAsOwner(scope);
+    return true;
+}
+
+bool ReadsWholeRows(const Lineage* lineage) {
+    for (int i = 0; i < lineage->source_count; ++i) {
+        if (lineage->sources[i].whole_row) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Returns the problem with its triggers; `changed` says whether there is one now and was none
+// before, or the other way round.
+const char* CheckTriggers(const Definition* definition, bool* changed) {
+    const char* problem = TriggerProblem(definition);
+    *changed = (problem == nullptr) != (definition->problem == nullptr);
+    if (*changed) {
+        SetProblem(definition->id, problem);
+    }
+    if (*changed && problem != nullptr) {
+        const char* name = pg::RelationForMessage(definition->target);
+        ereport(WARNING, (errcode(ERRCODE_WARNING), errmsg("projection %s is not maintained", name),
+                          errdetail("%s", problem),
+                          errhint("Enable the trigger, or call freshcrm.verify_projection() with "
+                                  "repair.")));
+    }
+    return problem;
+}
+
+// Returns whether all rows are to be recomputed.
+bool FollowTriggers(const Projection* projection, const Definition* definition, Reach reach) {
+    bool recompute = false;
+    SPI_connect();
+    if (reach == Reach::kDefinition) {
+        CheckSourcePrivileges(projection->lineage);
+        pg::PushFreshSnapshot();
+        CheckDependencies(projection->source, projection->lineage);
+        PopActiveSnapshot();
+        CheckNoCycle(projection->lineage, projection->target);
+    }
+    // Triggers that are gone for another reason are left to who took them away.
+    if (reach == Reach::kDefinition || (reach == Reach::kTable && definition->problem == nullptr)) {
+        recompute = SyncTriggers(projection, definition);
+    }
+    RestoreFiring(FindTriggers(definition->id));
+    bool changed;
+    const char* problem = CheckTriggers(definition, &changed);
+    SPI_finish();
+    return recompute || (changed && problem == nullptr);
+}
+
+void FollowChange(Definition* definition, const Affected* affected) {
+    Reach reach = affected->reach;
+    if (FollowOwner(definition, affected)) {
+        reach = Reach::kDefinition;
+    }
+    if (affected->renamed > 0) {
+        FollowRename(definition, affected->renamed);
+    }
+    if (FollowNewColumns(definition)) {
+        reach = Reach::kDefinition;
+    }
+    if (affected->target) {
+        CheckStillTarget(definition->target, definition->keys);
+    }
+    // Not everything that a projection is made of is a relation whose change sessions would notice.
+    CacheInvalidateRelcacheByRelid(definition->target);
+    CommandCounterIncrement();
+    if (reach == Reach::kDefinition) {
+        // No writer is in the middle of maintaining it as it was, or begins before this is over.
+        LockRelationOid(definition->target, ShareRowExclusiveLock);
+    }
+    Projection* projection = OpenProjection(definition->id);
+    const pg::OwnerScope scope = pg::BeginAsOwner(projection->owner);
+    bool recompute = FollowTriggers(projection, definition, reach);
+    pg::EndAsOwner(scope);
+    recompute = recompute || reach == Reach::kDefinition ||
+                (reach == Reach::kTable && ReadsWholeRows(projection->lineage));
+    if (recompute) {
+        projection = OpenProjection(definition->id);
+        Maintain(projection, [&] { (void)RecomputeAll(projection); });
+    }
+}
+
+// Of the triggers alone, which most often are those of others.
+bool TriggersChanged(const Definition* definition) {
+    SPI_connect();
+    const bool broken = TriggerProblem(definition) != nullptr;
+    SPI_finish();
+    return broken != (definition->problem != nullptr);
+}
+
+void Follow(const Affected* affected) {
+    Definition* definition = FindDefinition(affected->id);
+    // What is dropped is forgotten by a trigger of its own.
+    if (definition == nullptr || !OidIsValid(pg::OwnerOfRelation(definition->target)) ||
+        !OidIsValid(pg::OwnerOfRelation(definition->source))) {
+        return;
+    }
+    if (!IsWhole(definition)) {
+        SPI_connect();
+        const bool whole = BecomesWhole(definition);
+        SPI_finish();
+        // The rows were restored too, as they were.
+        if (!whole || definition->problem == nullptr) {
+            return;
+        }
+    }
+    ErrorContextCallback context{};
+    context.previous = error_context_stack;
+    context.callback = [](void* name) {
+        errcontext("DDL on what projection %s depends on", static_cast<const char*>(name));
+    };
+    context.arg = const_cast<char*>(pg::RelationForMessage(definition->target));
+    error_context_stack = &context;
+    if (affected->reach != Reach::kTriggers || affected->target || TriggersChanged(definition)) {
+        FollowChange(definition, affected);
+    }
+    error_context_stack = context.previous;
+}
+
+void FollowAll(const List* affected) {
+    if (affected == NIL) {
+        return;
+    }
+    const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
+    ListCell* cell;
+    foreach (cell, affected) {
+        Follow(static_cast<Affected*>(lfirst(cell)));
+    }
+    pg::EndAsOwner(scope);
+}
+
+}  // namespace
+
+void FollowCommands() {
+    FollowAll(AffectedByCommands());
+}
+
+void FollowDrops() {
+    FollowAll(AffectedByDrops());
+}
+
+}  // namespace freshcrm::projection

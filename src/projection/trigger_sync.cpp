@@ -1,0 +1,120 @@
+#include "projection/trigger_sync.hpp"
+
+#include "pg/owner_scope.hpp"
+#include "pg/spi.hpp"
+#include "projection/dependencies.hpp"
+#include "projection/partitions.hpp"
+#include "projection/triggers.hpp"
+
+extern "C" {
+#include "utils/snapmgr.h"
+}
+
+namespace freshcrm::projection {
+
+namespace {
+
+// The first trigger that is wanted and not there as it was made. In `used` is what the view $1
+// reads, $2 is the projection's id. Types and events are those of pg_trigger.h; 29 is that of the
+// row trigger for the replication role replica.
+const char* ProblemSql() {
+    return psprintf(
+        "%s, tables AS (SELECT c.oid FROM used AS u JOIN pg_catalog.pg_class AS c "
+        "ON c.oid = u.relid AND c.relkind IN ('r', 'p')), expected AS (SELECT oid FROM tables "
+        "UNION SELECT p.relid FROM tables, pg_catalog.pg_partition_tree(oid) AS p "
+        "UNION SELECT a.relid FROM tables, pg_catalog.pg_partition_ancestors(oid) AS a (relid)) "
+        "SELECT pg_catalog.format('The trigger of %%s on table %%s is missing or disabled.', "
+        "e.name, t.oid::pg_catalog.regclass) FROM expected AS t CROSS JOIN (VALUES "
+        "('INSERT', 4, '{O,A}'::\"char\"[], false, true), ('UPDATE', 16, '{O,A}', true, true), "
+        "('DELETE', 8, '{O,A}', true, false), ('TRUNCATE', 32, '{A}', false, false), "
+        "('replicas', 29, '{R,A}', false, false)) AS e (name, type, fires, old, new) "
+        "WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g WHERE g.tgrelid = t.oid "
+        "AND g.tgfoid = 'freshcrm.capture'::pg_catalog.regproc "
+        "AND g.tgargs = pg_catalog.convert_to($2::text, 'UTF8') || '\\x00' "
+        "AND g.tgtype = e.type AND g.tgenabled = ANY (e.fires) AND g.tgqual IS NULL "
+        "AND (g.tgoldtable IS NOT NULL) = e.old AND (g.tgnewtable IS NOT NULL) = e.new) "
+        "ORDER BY t.oid, e.type LIMIT 1",
+        kUsedRelations);
+}
+
+bool Reads(const Projection* projection, Oid table) {
+    for (int i = 0; i < projection->lineage->source_count; ++i) {
+        if (ChangesThrough(projection->lineage->sources[i].relid, table)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// While triggers are made one by one, what sees each of them must not find the others missing.
+void MakeMissing(const Projection* projection, const Definition* definition) {
+    SetWhole(definition->id, InvalidOid);
+    CreateTriggers(projection, definition->options);
+    SetWhole(definition->id, definition->target);
+}
+
+}  // namespace
+
+const char* TriggerProblem(const Definition* definition) {
+    Oid types[] = {OIDOID, INT4OID};
+    Datum values[] = {ObjectIdGetDatum(definition->source), Int32GetDatum(definition->id)};
+    pg::PushFreshSnapshot();
+    if (SPI_execute_with_args(ProblemSql(), lengthof(types), types, values, nullptr, true, 0) !=
+        SPI_OK_SELECT) {
+        elog(ERROR, "could not read pg_trigger");
+    }
+    PopActiveSnapshot();
+    return SPI_processed == 0 ? nullptr
+                              : SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
+bool BecomesWhole(Definition* definition) {
+    if (FindTriggers(definition->id) == NIL || TriggerProblem(definition) != nullptr) {
+        return false;
+    }
+    SetWhole(definition->id, definition->target);
+    definition->whole = definition->target;
+    return true;
+}
+
+bool SyncTriggers(const Projection* projection, const Definition* definition) {
+    List* superfluous = NIL;
+    List* tables = NIL;
+    ListCell* cell;
+    foreach (cell, FindTriggers(definition->id)) {
+        auto* trigger = static_cast<CaptureTrigger*>(lfirst(cell));
+        if (!Reads(projection, trigger->table)) {
+            superfluous = lappend(superfluous, trigger);
+        } else if (!trigger->for_row) {
+            tables = list_append_unique_oid(tables, trigger->table);
+        }
+    }
+    List* expected = NIL;
+    for (int i = 0; i < projection->lineage->source_count; ++i) {
+        expected =
+            list_concat_unique_oid(expected, TriggerTables(projection->lineage->sources[i].relid));
+    }
+    const bool missing = list_difference_oid(expected, tables) != NIL;
+    if (missing) {
+        MakeMissing(projection, definition);
+    }
+    DropTriggers(superfluous);
+    return missing || superfluous != NIL;
+}
+
+void RepairTriggers(const Projection* projection) {
+    const Definition* definition = FindDefinition(projection->id);
+    const pg::OwnerScope scope = pg::BeginAsOwner(projection->owner);
+    SPI_connect();
+    if (TriggerProblem(definition) != nullptr) {
+        SetWhole(definition->id, InvalidOid);
+        DropTriggers(definition->id);
+        MakeMissing(projection, definition);
+    } else if (!IsWhole(definition)) {
+        SetWhole(definition->id, definition->target);
+    }
+    SPI_finish();
+    pg::EndAsOwner(scope);
+}
+
+}  // namespace freshcrm::projection

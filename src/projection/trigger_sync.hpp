@@ -1,0 +1,24 @@
+// Keeps the triggers of a projection as its view wants them. To be called within SPI, but
+// for RepairTriggers().
+#pragma once
+
+#include "projection/definition.hpp"
+#include "projection/projection.hpp"
+
+namespace freshcrm::projection {
+
+// Why writes to a table of the view do not reach the projection: a trigger is missing, disabled or
+// another one than it was made. Null when all are there. Reads catalogs only.
+const char* TriggerProblem(const Definition* definition);
+
+// Notes that the triggers are complete, when they are. Returns whether.
+bool BecomesWhole(Definition* definition);
+
+// Makes triggers on tables of the view that have none, as the current user, and drops those on
+// tables that it does not read. Returns whether there was anything to do.
+bool SyncTriggers(const Projection* projection, const Definition* definition);
+
+// Makes all anew, as the projection's owner, where TriggerProblem() complains.
+void RepairTriggers(const Projection* projection);
+
+}  // namespace freshcrm::projection
