@@ -258,9 +258,12 @@ RESET ROLE;
 SELECT id, x FROM bad.good_hot WHERE id OPERATOR(pg_catalog.=) 10;
 SELECT count(*) AS differences FROM freshcrm.verify_projection('bad.good_hot');
 -- The owner of the view and of the table are the same, so that neither acts with the other's rights.
+SELECT * FROM bad.fails('ALTER TABLE bad.good_hot OWNER TO freshcrm_clerk');
+ALTER EVENT TRIGGER freshcrm_follow_ddl DISABLE;
 ALTER TABLE bad.good_hot OWNER TO freshcrm_clerk;
 SELECT * FROM bad.fails('UPDATE bad.a SET x = 12 WHERE id OPERATOR(pg_catalog.=) 10');
 ALTER TABLE bad.good_hot OWNER TO freshcrm_owner;
+ALTER EVENT TRIGGER freshcrm_follow_ddl ENABLE ALWAYS;
 -- The owner's rights are those that count, and an error says which are missing.
 REVOKE SELECT ON bad.a FROM freshcrm_owner;
 SELECT * FROM bad.fails('UPDATE bad.a SET x = 12 WHERE id OPERATOR(pg_catalog.=) 10');
