@@ -26,9 +26,9 @@ struct Definition {
     const char* problem;  // why the target may be out of date, or null
 };
 
-// Not while its triggers are being made: by freshcrm, or one by one by a restore, in which the
-// target gets another OID than the one that was dumped. DDL is not followed until they are
-// complete.
+// Not while its triggers are being made: by freshcrm (`whole` is invalid then), or one by one by a
+// restore, in which the target gets another OID than the one that was dumped. DDL is not followed
+// until they are complete.
 inline bool IsWhole(const Definition* definition) {
     return definition->whole == definition->target;
 }

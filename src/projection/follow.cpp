@@ -188,6 +188,9 @@ void Follow(const Affected* affected) {
         !OidIsValid(pg::OwnerOfRelation(definition->source))) {
         return;
     }
+    if (!OidIsValid(definition->whole)) {
+        return;
+    }
     if (!IsWhole(definition)) {
         SPI_connect();
         const bool whole = BecomesWhole(definition);

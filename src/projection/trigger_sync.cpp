@@ -78,28 +78,31 @@ bool BecomesWhole(Definition* definition) {
 }
 
 bool SyncTriggers(const Projection* projection, const Definition* definition) {
-    List* superfluous = NIL;
-    List* tables = NIL;
+    List* missing = NIL;
+    for (int i = 0; i < projection->lineage->source_count; ++i) {
+        missing =
+            list_concat_unique_oid(missing, TriggerTables(projection->lineage->sources[i].relid));
+    }
+    const List* triggers = FindTriggers(definition->id);
     ListCell* cell;
-    foreach (cell, FindTriggers(definition->id)) {
-        auto* trigger = static_cast<CaptureTrigger*>(lfirst(cell));
-        if (!Reads(projection, trigger->table)) {
-            superfluous = lappend(superfluous, trigger);
-        } else if (!trigger->for_row) {
-            tables = list_append_unique_oid(tables, trigger->table);
+    foreach (cell, triggers) {
+        const auto* trigger = static_cast<CaptureTrigger*>(lfirst(cell));
+        if (!trigger->for_row) {
+            missing = list_delete_oid(missing, trigger->table);
         }
     }
-    List* expected = NIL;
-    for (int i = 0; i < projection->lineage->source_count; ++i) {
-        expected =
-            list_concat_unique_oid(expected, TriggerTables(projection->lineage->sources[i].relid));
-    }
-    const bool missing = list_difference_oid(expected, tables) != NIL;
-    if (missing) {
-        MakeMissing(projection, definition);
+    List* superfluous = NIL;
+    foreach (cell, triggers) {
+        auto* trigger = static_cast<CaptureTrigger*>(lfirst(cell));
+        if (!Reads(projection, trigger->table) || list_member_oid(missing, trigger->table)) {
+            superfluous = lappend(superfluous, trigger);
+        }
     }
     DropTriggers(superfluous);
-    return missing || superfluous != NIL;
+    if (missing != NIL) {
+        MakeMissing(projection, definition);
+    }
+    return missing != NIL || superfluous != NIL;
 }
 
 void RepairTriggers(const Projection* projection) {

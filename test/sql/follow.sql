@@ -241,6 +241,54 @@ CREATE OR REPLACE VIEW nested AS SELECT b.a_id, b.y AS inner_value, b.note FROM 
 SELECT state, problem FROM freshcrm.projections;
 SELECT captured('v_hot');
 SELECT * FROM differences();
+-- Partitions that come and go, with their rows.
+CREATE TABLE p (id integer, a_id integer, amount integer) PARTITION BY RANGE (id);
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
+CREATE TABLE p3 (LIKE p);
+INSERT INTO p VALUES (1, 1, 1), (2, 2, 2);
+INSERT INTO p3 VALUES (21, 1, 100);
+CREATE VIEW s AS SELECT a.id, (SELECT sum(p.amount) FROM p WHERE p.a_id = a.id) AS total FROM a;
+SELECT freshcrm.create_projection('s', '{id}');
+CREATE FUNCTION write_all() RETURNS TABLE (root text, part text, loaded text) LANGUAGE plpgsql AS
+$$
+DECLARE leaf regclass;
+BEGIN
+    FOR leaf IN SELECT relid FROM pg_partition_tree('p') WHERE isleaf LOOP
+        UPDATE p SET amount = amount + 1; root := difference('s_hot');
+        EXECUTE format('UPDATE %s SET amount = amount + 1', leaf); part := difference('s_hot');
+        SET LOCAL session_replication_role = replica;
+        EXECUTE format('UPDATE %s SET amount = amount + 1', leaf); loaded := difference('s_hot');
+        SET LOCAL session_replication_role = origin;
+        IF concat(root, part, loaded) <> '' THEN RETURN NEXT; END IF;
+    END LOOP;
+END
+$$;
+ALTER TABLE p ATTACH PARTITION p3 FOR VALUES FROM (20) TO (30);
+CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20);
+INSERT INTO p2 VALUES (11, 3, 1000);
+SELECT difference('s_hot'), sum(total) FROM s_hot;
+SELECT * FROM write_all();
+ALTER TABLE p DETACH PARTITION p1;
+SELECT difference('s_hot'), sum(total) FROM s_hot;
+SELECT count(*) FROM pg_trigger WHERE tgrelid = 'p1'::regclass;
+UPDATE p1 SET amount = 0;
+DROP TABLE p2;
+SELECT difference('s_hot'), sum(total) FROM s_hot;
+ALTER TABLE p3 DISABLE TRIGGER USER;
+UPDATE p3 SET amount = 7;
+SELECT state, problem, difference(projection) FROM freshcrm.projections WHERE source = 's'::regclass;
+ALTER TABLE p3 ENABLE TRIGGER USER;
+SELECT state, problem, difference(projection) FROM freshcrm.projections WHERE source = 's'::regclass;
+ALTER TABLE p3 DISABLE TRIGGER USER;
+SELECT * FROM freshcrm.verify_projection('s_hot', repair => true);
+SELECT state, problem, difference(projection) FROM freshcrm.projections WHERE source = 's'::regclass;
+SELECT * FROM write_all();
+CREATE FOREIGN DATA WRAPPER nothing;
+CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing;
+CREATE FOREIGN TABLE elsewhere PARTITION OF p FOR VALUES FROM (30) TO (40) SERVER nowhere;
+DROP FOREIGN DATA WRAPPER nothing CASCADE;
+DROP VIEW s; DROP TABLE s_hot, p;
+
 -- Also where the session is a replica, in which other event triggers do not fire.
 SET session_replication_role = replica;
 CREATE OR REPLACE VIEW nested AS SELECT c.a_id, c.z AS inner_value, 'c' AS note FROM c;
