@@ -16,7 +16,8 @@ namespace {
 
 // The first trigger that is wanted and not there as it was made. In `used` is what the view $1
 // reads, $2 is the projection's id. Types and events are those of pg_trigger.h; 29 is that of the
-// row trigger for the replication role replica.
+// row trigger for the replication role replica. Those that are enabled are given their firing back
+// by RestoreFiring().
 const char* ProblemSql() {
     return psprintf(
         "%s, tables AS (SELECT c.oid FROM used AS u JOIN pg_catalog.pg_class AS c "
@@ -26,8 +27,8 @@ const char* ProblemSql() {
         "SELECT pg_catalog.format('The trigger of %%s on table %%s is missing or disabled.', "
         "e.name, t.oid::pg_catalog.regclass) FROM expected AS t CROSS JOIN (VALUES "
         "('INSERT', 4, '{O,A}'::\"char\"[], false, true), ('UPDATE', 16, '{O,A}', true, true), "
-        "('DELETE', 8, '{O,A}', true, false), ('TRUNCATE', 32, '{A}', false, false), "
-        "('replicas', 29, '{R,A}', false, false)) AS e (name, type, fires, old, new) "
+        "('DELETE', 8, '{O,A}', true, false), ('TRUNCATE', 32, '{O,A}', false, false), "
+        "('replicas', 29, '{O,R,A}', false, false)) AS e (name, type, fires, old, new) "
         "WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g WHERE g.tgrelid = t.oid "
         "AND g.tgfoid = 'freshcrm.capture'::pg_catalog.regproc "
         "AND g.tgargs = pg_catalog.convert_to($2::text, 'UTF8') || '\\x00' "

@@ -279,6 +279,7 @@ UPDATE p3 SET amount = 7;
 SELECT state, problem, difference(projection) FROM freshcrm.projections WHERE source = 's'::regclass;
 ALTER TABLE p3 ENABLE TRIGGER USER;
 SELECT state, problem, difference(projection) FROM freshcrm.projections WHERE source = 's'::regclass;
+SELECT * FROM write_all();
 ALTER TABLE p3 DISABLE TRIGGER USER;
 SELECT * FROM freshcrm.verify_projection('s_hot', repair => true);
 SELECT state, problem, difference(projection) FROM freshcrm.projections WHERE source = 's'::regclass;
