@@ -11,7 +11,7 @@ struct Request {
     const char* target;  // null: <source>_hot
     const char* mode;
     const char* on_error;
-    Datum options;  // jsonb: trigger_names, fillfactor
+    Datum options;  // jsonb (options.hpp)
 };
 
 // Makes the target beside the view (or adopts the table that is there), fills it and installs

@@ -67,12 +67,33 @@ Datum NameArray(const List* names) {
         construct_array(values, count, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
 }
 
+Datum OidArray(const List* oids) {
+    const int count = list_length(oids);
+    auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(count)));
+    for (int i = 0; i < count; ++i) {
+        values[i] = ObjectIdGetDatum(list_nth_oid(oids, i));
+    }
+    return PointerGetDatum(construct_array(values, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+}
+
+List* OidList(ArrayType* array) {
+    Datum* values;
+    int count;
+    deconstruct_array(array, ARR_ELEMTYPE(array), sizeof(Oid), true, TYPALIGN_INT, &values, nullptr,
+                      &count);
+    List* oids = NIL;
+    for (int i = 0; i < count; ++i) {
+        oids = lappend_oid(oids, DatumGetObjectId(values[i]));
+    }
+    return oids;
+}
+
 Definition* Find(const char* condition, Oid type, Datum value) {
     Definition* found = nullptr;
     MemoryContext caller = CurrentMemoryContext;
     const char* sql = psprintf(
-        "SELECT id, target, source, key, mode, on_error, options, target_adopted "
-        "FROM freshcrm.projection WHERE %s",
+        "SELECT id, target, source, key, mode, on_error, options, "
+        "target_adopted, fallback_tables FROM freshcrm.projection WHERE %s",
         condition);
     OnDefinitions(sql, 1, &type, &value, true, [&] {
         if (SPI_processed == 0) {
@@ -87,7 +108,8 @@ Definition* Find(const char* condition, Oid type, Datum value) {
                   TextColumn(5),
                   TextColumn(6),
                   PointerGetDatum(PG_DETOAST_DATUM_COPY(Column(7))),
-                  DatumGetBool(Column(8))};
+                  DatumGetBool(Column(8)),
+                  OidList(DatumGetArrayTypeP(Column(9)))};
         MemoryContextSwitchTo(spi);
     });
     return found;
@@ -139,18 +161,20 @@ List* DanglingDefinitions() {
 }
 
 int32 AddDefinition(const Definition& definition) {
-    Oid types[] = {OIDOID, OIDOID, NAMEARRAYOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID};
+    Oid types[] = {OIDOID, OIDOID, NAMEARRAYOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, OIDARRAYOID};
     Datum values[] = {ObjectIdGetDatum(definition.target),
                       ObjectIdGetDatum(definition.source),
                       NameArray(definition.keys),
                       CStringGetTextDatum(definition.mode),
                       CStringGetTextDatum(definition.on_error),
                       definition.options,
-                      BoolGetDatum(definition.target_adopted)};
+                      BoolGetDatum(definition.target_adopted),
+                      OidArray(definition.fallback_tables)};
     int32 id = 0;
     OnDefinitions(
         "INSERT INTO freshcrm.projection (target, source, key, mode, on_error, options, "
-        "target_adopted) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+        "target_adopted, fallback_tables) VALUES ($1, $2, $3, $4, $5, $6, $7, $8::regclass[]) "
+        "RETURNING id",
         lengthof(types), types, values, false, [&] { id = DatumGetInt32(Column(1)); });
     return id;
 }

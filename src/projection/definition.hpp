@@ -21,6 +21,7 @@ struct Definition {
     const char* on_error;
     Datum options;  // jsonb
     bool target_adopted;
+    List* fallback_tables;  // OIDs, see FallbackTables()
 };
 
 // The names of a name[] as C strings; empty when one is NULL.

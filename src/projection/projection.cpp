@@ -3,6 +3,7 @@
 #include "pg/entry.hpp"
 #include "pg/names.hpp"
 #include "projection/definition.hpp"
+#include "projection/options.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -177,7 +178,8 @@ Projection* Load(int32 id) {
     FindOwner(projection);
     projection->columns = CopyColumns(definition->source);
     CheckTarget(projection);
-    projection->lineage = TraceLineage(definition->source, definition->keys);
+    projection->lineage = TraceLineage(definition->source, definition->keys,
+                                       Fallbacks(definition->options, definition->fallback_tables));
     projection->key_count = projection->lineage->key_count;
     projection->keys =
         static_cast<Key*>(palloc(sizeof(Key) * static_cast<Size>(projection->key_count)));
