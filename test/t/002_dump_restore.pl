@@ -25,6 +25,8 @@ $node->safe_psql('postgres', q{
     SELECT freshcrm.create_projection('crm.live', '{id}');
     SELECT freshcrm.create_projection('crm.live', '{id}', 'live_too');
     SELECT freshcrm.drop_projection('crm.live_too');
+    CREATE VIEW crm.counted AS SELECT c.id, (SELECT count(*) FROM crm.leads) AS leads FROM crm.customers c;
+    SELECT freshcrm.create_projection('crm.counted', '{id}', options => '{"full": ["crm.leads"]}');
     UPDATE crm.leads SET stage = 'won' WHERE id IN (SELECT id FROM crm.leads LIMIT 20);
 });
 my $tags = q{SELECT string_agg(id || version_etag, ',' ORDER BY id) FROM crm.live_hot};
@@ -35,8 +37,8 @@ sub check_copy
 {
     my $name = shift;
     is($node->safe_psql($name, $tags), $source_tags, "$name: the same tags");
-    is($node->safe_psql($name, q{SELECT projection, source, key, mode FROM freshcrm.projections}),
-        'crm.live_hot|crm.live|{id}|immediate', "$name: the definition is there");
+    is($node->safe_psql($name, q{SELECT projection, source, key, mode FROM freshcrm.projections ORDER BY 1 DESC}),
+        "crm.live_hot|crm.live|{id}|immediate\ncrm.counted_hot|crm.counted|{id}|immediate", "$name: the definition is there");
     is($node->safe_psql($name, q{SELECT sum(r.unchanged) FROM freshcrm.recompute('crm.live_hot', (SELECT array_agg(id) FROM crm.leads)) r}),
         '100', "$name: recomputing gives the same tags");
     $node->safe_psql($name, q{
@@ -44,6 +46,7 @@ sub check_copy
         DELETE FROM crm.leads WHERE stage = 'won';
         INSERT INTO crm.leads (customer_id, stage) SELECT id, 'won' FROM crm.customers;});
     is($node->safe_psql($name, q{SELECT count(*) FROM crm.live_hot WHERE name LIKE 'renamed%'}), '90', "$name: writes are maintained");
+    is($node->safe_psql($name, q{SELECT DISTINCT leads FROM crm.counted_hot}), '90', "$name: a table named in an option is followed");
     is($node->safe_psql($name, q{SELECT count(*) FROM freshcrm.verify_projection('crm.live_hot')}), '0', "$name: no differences");
     $node->safe_psql($name, q{
         CREATE VIEW crm.second AS SELECT id, stage FROM crm.leads;
