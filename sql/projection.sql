@@ -12,6 +12,8 @@ CREATE TABLE freshcrm.projection (
     columns name[] NOT NULL,  -- the target's column for each of the view's, in its order
     whole oid NOT NULL DEFAULT 0,  -- the target as its triggers were last complete: another in a restored database
     problem text,  -- why the target may be out of date
+    -- What options full and mapping name, in that order: it stays the same table when that is renamed.
+    fallback_tables regclass[] NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
@@ -76,6 +78,38 @@ AS 'MODULE_PATHNAME', 'freshcrm_verify_projection';
 
 COMMENT ON FUNCTION freshcrm.verify_projection(regclass, boolean) IS
 'the keys for which a projection differs from its view (missing, extra, different), recomputed with repair';
+
+CREATE FUNCTION freshcrm.explain_projection(
+    projection regclass,
+    OUT base_table regclass,
+    OUT traced text,
+    OUT mapping_query text,
+    OUT watched_columns name[],
+    OUT wanted_index text,
+    OUT index_exists boolean
+) RETURNS SETOF record
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'freshcrm_explain_projection';
+
+COMMENT ON FUNCTION freshcrm.explain_projection(regclass) IS
+'how changes of each base table are followed to the keys they affect, and the indexes which that and a recompute want';
+
+CREATE FUNCTION freshcrm.explain_projection(
+    source regclass,
+    key name[],
+    options jsonb DEFAULT '{}',
+    OUT base_table regclass,
+    OUT traced text,
+    OUT mapping_query text,
+    OUT watched_columns name[],
+    OUT wanted_index text,
+    OUT index_exists boolean
+) RETURNS SETOF record
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'freshcrm_explain_view';
+
+COMMENT ON FUNCTION freshcrm.explain_projection(regclass, name[], jsonb) IS
+'the same for a view of which there is no projection yet';
 
 CREATE VIEW freshcrm.projections AS
 SELECT
@@ -151,6 +185,8 @@ REVOKE ALL ON FUNCTION
     freshcrm.drop_projection(regclass, boolean),
     freshcrm.recompute(regclass, anyarray),
     freshcrm.verify_projection(regclass, boolean),
+    freshcrm.explain_projection(regclass),
+    freshcrm.explain_projection(regclass, name[], jsonb),
     freshcrm.forget_dropped(),
     freshcrm.follow_ddl()
 FROM PUBLIC;

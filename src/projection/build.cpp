@@ -4,12 +4,14 @@
 #include "pg/spi.hpp"
 #include "projection/definition.hpp"
 #include "projection/dependencies.hpp"
+#include "projection/explain.hpp"
 #include "projection/maintain.hpp"
 #include "projection/options.hpp"
 #include "projection/partitions.hpp"
 #include "projection/recompute.hpp"
 #include "projection/target.hpp"
 #include "projection/triggers.hpp"
+#include "projection/user_mapping.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -19,8 +21,6 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 }
-
-#include <algorithm>
 
 namespace freshcrm::projection {
 
@@ -125,25 +125,42 @@ void WarnOfRowSecurity(const Lineage* lineage) {
     }
 }
 
+void CheckUserMappings(const Projection* projection) {
+    for (int i = 0; i < projection->lineage->source_count; ++i) {
+        Source* source = &projection->lineage->sources[i];
+        if (source->fallback != nullptr && source->fallback->query != nullptr) {
+            CheckUserMapping(projection, source);
+        }
+    }
+}
+
 Oid CreateAsOwner(const Request& request) {
-    const Lineage* lineage = TraceLineage(request.source, request.keys);
+    const List* tables = BaseTables(request.source);
+    CheckOptions(request.options, tables);
+    List* fallback_tables = FallbackTables(request.options, tables);
+    const Lineage* lineage =
+        TraceLineage(request.source, request.keys, Fallbacks(request.options, fallback_tables));
     CheckSourcePrivileges(lineage);
+    CheckDependencies(tables, lineage);
     SPI_connect();
-    CheckOptions(request.options, lineage);
-    CheckDependencies(request.source, lineage);
     LockSources(lineage);
     const Target target = MakeTarget(request);
     CheckNoCycle(lineage, target.relid);
-    const int32 id = AddDefinition({0, target.relid, request.source, request.keys, request.mode,
-                                    request.on_error, request.options, target.adopted,
-                                    ColumnNames(request.source)});
+    const int32 id =
+        AddDefinition({0, target.relid, request.source, request.keys, request.mode,
+                       request.on_error, request.options, target.adopted,
+                       ColumnNames(request.source), InvalidOid, nullptr, fallback_tables});
     Projection* projection = OpenProjection(id);
     CreateTriggers(projection, request.options);
     SetWhole(id, target.relid);
     SPI_finish();
 
-    Maintain(projection, [&] { (void)RecomputeAll(projection); });
+    Maintain(projection, [&] {
+        CheckUserMappings(projection);
+        (void)RecomputeAll(projection);
+    });
     WarnOfRowSecurity(lineage);
+    NoticeMissingIndexes(lineage);
     return target.relid;
 }
 
@@ -162,33 +179,6 @@ void CheckSourcePrivileges(const Lineage* lineage) {
                            "them."),
                  errhint("Grant SELECT and TRIGGER on the table to %s.",
                          quote_identifier(GetUserNameFromId(GetUserId(), false)))));
-        }
-    }
-}
-
-void CheckDependencies(Oid source, const Lineage* lineage) {
-    Oid type = OIDOID;
-    Datum value = ObjectIdGetDatum(source);
-    const int result = SPI_execute_with_args(
-        psprintf("%s SELECT c.oid FROM used AS u JOIN pg_catalog.pg_class AS c ON c.oid = u.relid "
-                 "WHERE c.relkind <> 'v'",
-                 kUsedRelations),
-        1, &type, &value, nullptr, true, 0);
-    if (result != SPI_OK_SELECT) {
-        elog(ERROR, "could not read pg_depend: %s", SPI_result_code_string(result));
-    }
-    for (uint64 i = 0; i < SPI_processed; ++i) {
-        bool isnull;
-        const Oid relid = DatumGetObjectId(
-            SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-        const Source* end = lineage->sources + lineage->source_count;
-        if (std::none_of(static_cast<const Source*>(lineage->sources), end,
-                         [&](const Source& found) { return found.relid == relid; })) {
-            ereport(
-                ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("cannot trace table %s", pg::RelationForMessage(relid)),
-                 errdetail("The view depends on it, but its query does not read it as a table.")));
         }
     }
 }
@@ -220,7 +210,7 @@ Oid CreateProjection(const Request& request) {
         return target;
     }
     // Raises: it is no view.
-    (void)TraceLineage(request.source, request.keys);
+    (void)TraceLineage(request.source, request.keys, NIL);
     return InvalidOid;
 }
 

@@ -11,7 +11,7 @@ struct Request {
     const char* target;  // null: <source>_hot
     const char* mode;
     const char* on_error;
-    Datum options;  // jsonb: trigger_names, fillfactor
+    Datum options;  // jsonb (options.hpp)
 };
 
 // Makes the target beside the view (or adopts the table that is there), fills it and installs
@@ -24,11 +24,9 @@ struct Request {
 Oid CreateProjection(const Request& request);
 
 // What must hold of the tables that the view reads, also after a change of it. Raise 42501 (the
-// current user lacks SELECT or TRIGGER), 0A000 (lineage has not found all that the server says the
-// view depends on; within SPI), 42P17 (the target is among them, or among
-// those of a projection among them).
+// current user lacks SELECT or TRIGGER), 42P17 (the target is among them, or among those of a
+// projection among them).
 void CheckSourcePrivileges(const Lineage* lineage);
-void CheckDependencies(Oid source, const Lineage* lineage);
 void CheckNoCycle(const Lineage* lineage, Oid target);
 
 // Drops triggers and definition, and the target unless it was adopted or is to be kept. The current

@@ -6,6 +6,7 @@
 #include "projection/maintain.hpp"
 #include "projection/partitions.hpp"
 #include "projection/recompute.hpp"
+#include "projection/user_mapping.hpp"
 
 extern "C" {
 #include "parser/parse_coerce.h"
@@ -127,8 +128,17 @@ void FollowPath(Changes* changes, int path_number, KeySet* keys) {
 
 void RecomputeChanges(Changes* changes, MemoryContext context) {
     Projection* projection = changes->projection;
+    const Fallback* fallback = changes->source->fallback;
+    if (fallback != nullptr && fallback->query == nullptr) {
+        (void)RecomputeAll(projection);
+        return;
+    }
     KeySet keys = MakeProjectionKeys(projection, context);
     pg::PushFreshSnapshot();
+    if (fallback != nullptr) {
+        RunUserMapping(projection, changes->source, changes->rows);
+        AddKeys(changes, &keys);
+    }
     for (int i = 0; i < changes->source->path_count; ++i) {
         FollowPath(changes, i, &keys);
     }
@@ -163,6 +173,7 @@ void CaptureSource(Projection* projection, Source* source, TriggerData* trigger)
     if (AnyChange(changes)) {
         Maintain(projection, [&] { RecomputeChanges(&changes, context); });
     }
+    FreeChanges(changes);
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(context);
 }

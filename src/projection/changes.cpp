@@ -136,6 +136,10 @@ void AddRow(Changes* changes, TupleTableSlot* slot, bool is_new) {
     if (slot == nullptr) {
         return;
     }
+    changes->any_row = true;
+    if (changes->rows != nullptr) {
+        tuplestore_puttupleslot(changes->rows, slot);
+    }
     MemoryContext caller = MemoryContextSwitchTo(changes->expressions->ecxt_per_tuple_memory);
     for (int i = 0; i < changes->source->path_count; ++i) {
         const Path& path = changes->source->paths[i];
@@ -242,6 +246,9 @@ Changes MakeChanges(Projection* projection, Source* source, Relation named, Memo
     changes.source = source;
     changes.expressions = CreateStandaloneExprContext();
     SetShape(&changes, named, context);
+    if (source->fallback != nullptr && source->fallback->query != nullptr) {
+        changes.rows = tuplestore_begin_heap(false, false, work_mem);
+    }
     changes.starts =
         static_cast<KeySet*>(palloc(sizeof(KeySet) * static_cast<Size>(source->path_count)));
     for (int i = 0; i < source->path_count; ++i) {
@@ -270,12 +277,21 @@ void ReadChanges(Changes* changes, const TriggerData* trigger) {
 }
 
 bool AnyChange(const Changes& changes) {
+    if (changes.source->fallback != nullptr) {
+        return changes.any_row;
+    }
     for (int i = 0; i < changes.source->path_count; ++i) {
         if (changes.starts[i].count > 0) {
             return true;
         }
     }
     return changes.null_key;
+}
+
+void FreeChanges(const Changes& changes) {
+    if (changes.rows != nullptr) {
+        tuplestore_end(changes.rows);
+    }
 }
 
 }  // namespace freshcrm::projection

@@ -16,6 +16,8 @@ struct Changes {
     Source* source;
     KeySet* starts;  // one a path: tuples of its starts
     bool null_key;   // a row of the view may have come whose key is NULL
+    bool any_row;
+    Tuplestorestate* rows;  // the changed rows, old and new, for a user's mapping query; or null
 
     TupleDesc desc;  // of the source
     TupleConversionMap*
@@ -33,5 +35,7 @@ Changes MakeChanges(Projection* projection, Source* source, Relation named, Memo
 void ReadChanges(Changes* changes, const TriggerData* trigger);
 
 bool AnyChange(const Changes& changes);
+
+void FreeChanges(const Changes& changes);
 
 }  // namespace freshcrm::projection

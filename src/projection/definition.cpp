@@ -66,13 +66,33 @@ Datum NameArray(const List* names) {
         construct_array(values, count, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
 }
 
+Datum OidArray(const List* oids) {
+    const int count = list_length(oids);
+    auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(count)));
+    for (int i = 0; i < count; ++i) {
+        values[i] = ObjectIdGetDatum(list_nth_oid(oids, i));
+    }
+    return PointerGetDatum(construct_array(values, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+}
+
+List* OidList(ArrayType* array) {
+    Datum* values;
+    int count;
+    deconstruct_array(array, ARR_ELEMTYPE(array), sizeof(Oid), true, TYPALIGN_INT, &values, nullptr,
+                      &count);
+    List* oids = NIL;
+    for (int i = 0; i < count; ++i) {
+        oids = lappend_oid(oids, DatumGetObjectId(values[i]));
+    }
+    return oids;
+}
+
 Definition* Find(const char* condition, Oid type, Datum value) {
     Definition* found = nullptr;
     MemoryContext caller = CurrentMemoryContext;
     const char* sql = psprintf(
         "SELECT id, target, source, key, mode, on_error, options, target_adopted, columns, whole, "
-        "problem "
-        "FROM freshcrm.projection WHERE %s",
+        "problem, fallback_tables FROM freshcrm.projection WHERE %s",
         condition);
     OnDefinitions(sql, 1, &type, &value, true, [&] {
         if (SPI_processed == 0) {
@@ -90,7 +110,8 @@ Definition* Find(const char* condition, Oid type, Datum value) {
                   DatumGetBool(Column(8)),
                   NameList(DatumGetArrayTypeP(Column(9))),
                   DatumGetObjectId(Column(10)),
-                  TextColumn(11)};
+                  TextColumn(11),
+                  OidList(DatumGetArrayTypeP(Column(12)))};
         MemoryContextSwitchTo(spi);
     });
     return found;
@@ -162,7 +183,8 @@ List* DanglingDefinitions() {
 }
 
 int32 AddDefinition(const Definition& definition) {
-    Oid types[] = {OIDOID, OIDOID, NAMEARRAYOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, NAMEARRAYOID};
+    Oid types[] = {OIDOID,   OIDOID,  NAMEARRAYOID, TEXTOID,    TEXTOID,
+                   JSONBOID, BOOLOID, NAMEARRAYOID, OIDARRAYOID};
     Datum values[] = {ObjectIdGetDatum(definition.target),
                       ObjectIdGetDatum(definition.source),
                       NameArray(definition.keys),
@@ -170,11 +192,13 @@ int32 AddDefinition(const Definition& definition) {
                       CStringGetTextDatum(definition.on_error),
                       definition.options,
                       BoolGetDatum(definition.target_adopted),
-                      NameArray(definition.columns)};
+                      NameArray(definition.columns),
+                      OidArray(definition.fallback_tables)};
     int32 id = 0;
     OnDefinitions(
         "INSERT INTO freshcrm.projection (target, source, key, mode, on_error, options, "
-        "target_adopted, columns) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+        "target_adopted, columns, fallback_tables) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::regclass[]) RETURNING id",
         lengthof(types), types, values, false, [&] { id = DatumGetInt32(Column(1)); });
     return id;
 }

@@ -21,9 +21,10 @@ struct Definition {
     const char* on_error;
     Datum options;  // jsonb
     bool target_adopted;
-    List* columns;        // the target's column for each of the view's, in its order: C strings
-    Oid whole;            // the target when its triggers were last complete, see IsWhole()
-    const char* problem;  // why the target may be out of date, or null
+    List* columns;          // the target's column for each of the view's, in its order: C strings
+    Oid whole;              // the target when its triggers were last complete, see IsWhole()
+    const char* problem;    // why the target may be out of date, or null
+    List* fallback_tables;  // OIDs, see FallbackTables()
 };
 
 // Not while its triggers are being made: by freshcrm (`whole` is invalid then), or one by one by a

@@ -1,5 +1,8 @@
-// What the server itself says views depend on.
+// The base tables of a view as the server's own record of dependencies has them: what options can
+// name, and what lineage must have found.
 #pragma once
+
+#include "projection/lineage.hpp"
 
 namespace freshcrm::projection {
 
@@ -11,5 +14,12 @@ inline constexpr const char* kUsedRelations =
     "JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = u.relid "
     "JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_rewrite'::regclass "
     "AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass)";
+
+// The relations that the view and the views nested in it depend on, other than views; a list of
+// OIDs.
+List* BaseTables(Oid view);
+
+// Raises 0A000 when one of the tables is not in the lineage.
+void CheckDependencies(const List* tables, const Lineage* lineage);
 
 }  // namespace freshcrm::projection

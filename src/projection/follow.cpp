@@ -5,6 +5,7 @@
 #include "projection/affected.hpp"
 #include "projection/build.hpp"
 #include "projection/definition.hpp"
+#include "projection/dependencies.hpp"
 #include "projection/maintain.hpp"
 #include "projection/recompute.hpp"
 #include "projection/target.hpp"
@@ -125,7 +126,7 @@ bool FollowTriggers(const Projection* projection, const Definition* definition, 
     if (reach == Reach::kDefinition) {
         CheckSourcePrivileges(projection->lineage);
         pg::PushFreshSnapshot();
-        CheckDependencies(projection->source, projection->lineage);
+        CheckDependencies(BaseTables(projection->source), projection->lineage);
         PopActiveSnapshot();
         CheckNoCycle(projection->lineage, projection->target);
     }

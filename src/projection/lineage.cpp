@@ -5,6 +5,8 @@
 #include "pg/owner_scope.hpp"
 #include "projection/mapping.hpp"
 #include "projection/query_walk.hpp"
+#include "projection/traceable.hpp"
+#include "projection/wanted_index.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"
@@ -110,18 +112,19 @@ void AddPath(Source* source, const Path& path, int key_count) {
 
 void AddOccurrence(Lineage* lineage, const WalkedView& view, int changed) {
     const WalkedOccurrence& occurrence = OccurrenceAt(view, changed);
-    List* paths = FindFlatPaths(view, changed);
-    if (paths == NIL) {
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("cannot trace table %s", pg::RelationForMessage(occurrence.relid)),
-                 errdetail("No chain of equalities leads from it to the key of the view, so that a "
-                           "changed row does not tell which keys it affects."),
-                 errhint("Link it to the other tables of the view by equality of columns.")));
-    }
     Source* source = SourceOf(lineage, occurrence.relid);
     source->watched = bms_add_members(source->watched, occurrence.watched);
     source->whole_row = source->whole_row || occurrence.whole_row;
+    source->fallback = FindFallback(view.fallbacks, occurrence.relid);
+    if (source->fallback != nullptr) {
+        return;
+    }
+    List* paths = FindFlatPaths(view, changed);
+    if (paths == NIL) {
+        RefuseLink(occurrence.relid,
+                   "No chain of equalities leads from it to the key of the view, so that a changed "
+                   "row does not tell which keys it affects.");
+    }
     ListCell* cell;
     foreach (cell, paths) {
         AddPath(source, MakePath(view, changed, *static_cast<FlatPath*>(lfirst(cell))),
@@ -173,7 +176,7 @@ void FindKeys(Lineage* lineage, Oid source, const List* names) {
 
 }  // namespace
 
-Lineage* TraceLineage(Oid source, const List* keys) {
+Lineage* TraceLineage(Oid source, const List* keys, const List* fallbacks) {
     if (get_rel_relkind(source) != RELKIND_VIEW) {
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                         errmsg("\"%s\" is not a view", pg::RelationForMessage(source)),
@@ -195,12 +198,18 @@ Lineage* TraceLineage(Oid source, const List* keys) {
     for (int i = 0; i < lineage->key_count; ++i) {
         attnums = lappend_int(attnums, lineage->keys[i].attnum);
     }
-    const WalkedView& view = *WalkView(source, attnums);
+    const WalkedView& view = *WalkView(source, attnums, fallbacks);
     const int occurrences = list_length(view.occurrences);
     lineage->sources =
         static_cast<Source*>(palloc0(sizeof(Source) * static_cast<Size>(occurrences)));
     for (int i = 0; i < occurrences; ++i) {
         AddOccurrence(lineage, view, i);
+    }
+    ListCell* cell;
+    foreach (cell, ReadIndexes(view)) {
+        auto* index = static_cast<WantedIndex*>(lfirst(cell));
+        Source* read = SourceOf(lineage, index->relid);
+        read->reads = lappend(read->reads, index);
     }
     lineage->view_count = list_length(view.views);
     lineage->views =

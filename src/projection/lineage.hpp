@@ -4,8 +4,8 @@
 // from SQL text. This file turns the tree into the graph of core/lineage.hpp and the paths found
 // there into queries.
 //
-// Refused with 0A000, naming the table or clause and the reason: a table that no chain of
-// equalities links to the key, and what traceable.hpp lists.
+// Refused with 0A000, naming the table or clause and the reason: a table without a fallback that no
+// chain of equalities links to the key, and what traceable.hpp lists.
 #pragma once
 
 #include "pg/postgres.hpp"
@@ -13,6 +13,8 @@
 extern "C" {
 #include "nodes/execnodes.h"
 }
+
+#include "projection/fallback.hpp"
 
 namespace freshcrm::projection {
 
@@ -37,7 +39,9 @@ struct Path {
     int* key_starts;        // direct: for each key column the start that it is
     const char* query_one;  // null when direct
     const char* query_many;
-    SPIPlanPtr plan_one;  // prepared when first needed
+    const char* query_shown;  // the same over a table `changed`, as in option mapping
+    List* indexes;            // of WantedIndex*, in the order of the tables read
+    SPIPlanPtr plan_one;      // prepared when first needed
     SPIPlanPtr plan_many;
 
     // Mapped, and the row itself has part of the key: for each key column the start that it is, or
@@ -54,8 +58,12 @@ struct Source {
     Oid relid;
     Bitmapset* watched;  // attributes that the view reads; an update of others changes nothing
     bool whole_row;      // it reads the row as one value, with whatever columns the table has
-    int path_count;      // at least one for each occurrence in the view, the same ones united
+    int path_count;      // at least one for each occurrence in the view, the same ones united; none
+                         // with a fallback
     Path* paths;
+    const Fallback* fallback;  // or null
+    SPIPlanPtr user_plan;      // of `fallback`, prepared when first needed (user_mapping.hpp)
+    List* reads;  // of WantedIndex*: the indexes by which the view reads the table for a key
 };
 
 // A key column: its attribute number in the view, its type and collation.
@@ -75,9 +83,10 @@ struct Lineage {
 };
 
 // Traces the view `source` with the key columns of these names (a list of C strings). The caller
-// holds a lock on the view. Allocated in the current memory context.
+// holds a lock on the view. `fallbacks`, a list of Fallback*, must live as long as the result.
+// Allocated in the current memory context.
 // Raises 42809 (not a view), 42703 (no such key column), 42701 (a key column twice), 0A000 (cannot
 // be traced), 42883 (a key's type has no order).
-Lineage* TraceLineage(Oid source, const List* keys);
+Lineage* TraceLineage(Oid source, const List* keys, const List* fallbacks);
 
 }  // namespace freshcrm::projection

@@ -1,6 +1,7 @@
 #include "projection/mapping.hpp"
 
 #include "pg/names.hpp"
+#include "projection/wanted_index.hpp"
 
 extern "C" {
 #include "nodes/nodeFuncs.h"
@@ -18,14 +19,19 @@ const WalkedEquality& EqualityAt(const WalkedView& view, int index) {
     return *static_cast<WalkedEquality*>(list_nth(view.equalities, index));
 }
 
-// Writes the queries of one path. The changed rows' starts are c.s0, c.s1, … (or $1, $2, …), the
-// tables to be read t0, t1, … in order.
+enum class Form {
+    kOne,    // the changed row's starts are $1, $2, …
+    kMany,   // the changed rows' starts are c.s0, c.s1, …, of arrays $1, $2, …
+    kShown,  // the changed rows are a table `changed`, called c
+};
+
+// Writes the queries of one path. The tables to be read are t0, t1, … in order.
 struct Writer {
     const WalkedView& view;
     const FlatPath& flat;
     int changed;
     Path* path;
-    bool many;
+    Form form;
 };
 
 int TableNumber(const Writer& writer, int occurrence) {
@@ -60,26 +66,47 @@ int StartNumber(const WalkedView& view, Path* path, const ColumnRef& column, boo
     return path->start_count++;
 }
 
+// A column or expression of a table that is called `alias`.
+const char* TableColumn(const Writer& writer, const ColumnRef& column, const char* alias) {
+    const Oid relid = OccurrenceAt(writer.view, column.occurrence).relid;
+    Expr* expression = ExpressionOf(writer.view, column);
+    if (expression == nullptr) {
+        return psprintf("%s.%s", alias,
+                        pg::QuotedColumn(relid, static_cast<AttrNumber>(column.column)));
+    }
+    return psprintf("(%s)", deparse_expression(static_cast<Node*>(copyObjectImpl(expression)),
+                                               deparse_context_for(alias, relid), true, true));
+}
+
+// A value of the changed row; as an element of an array it is written ANY (array) where the changed
+// rows are shown.
+const char* StartText(const Writer& writer, const ColumnRef& column, bool element) {
+    const int number = StartNumber(writer.view, writer.path, column, element);
+    switch (writer.form) {
+        case Form::kOne:
+            return psprintf("$%d", number + 1);
+        case Form::kMany:
+            return psprintf("c.s%d", number);
+        default:
+            return psprintf(element ? "ANY (%s)" : "%s", TableColumn(writer, column, "c"));
+    }
+}
+
 // An operand of a condition, cast to what the operator takes.
 const char* Operand(const Writer& writer, const ColumnRef& column, bool element, Oid type) {
     Oid collation;
     Oid found = ColumnType(writer.view, column, &collation);
     const char* text;
     if (column.occurrence == writer.changed && TableNumber(writer, column.occurrence) < 0) {
-        const int number = StartNumber(writer.view, writer.path, column, element);
-        text = writer.many ? psprintf("c.s%d", number) : psprintf("$%d", number + 1);
-        found = writer.path->starts[number].type;
-    } else if (Expr* expression = ExpressionOf(writer.view, column)) {
-        const char* table = psprintf("t%d", TableNumber(writer, column.occurrence));
-        text = psprintf("(%s)", deparse_expression(
-                                    static_cast<Node*>(copyObjectImpl(expression)),
-                                    deparse_context_for(
-                                        table, OccurrenceAt(writer.view, column.occurrence).relid),
-                                    true, true));
+        text = StartText(writer, column, element);
+        if (element && writer.form == Form::kShown) {
+            return text;
+        }
+        if (element) {
+            found = get_base_element_type(found);
+        }
     } else {
-        text = psprintf("t%d.%s", TableNumber(writer, column.occurrence),
-                        pg::QuotedColumn(OccurrenceAt(writer.view, column.occurrence).relid,
-                                         static_cast<AttrNumber>(column.column)));
+        text = TableColumn(writer, column, psprintf("t%d", TableNumber(writer, column.occurrence)));
     }
     if (type == InvalidOid || type == found) {
         return text;
@@ -130,7 +157,10 @@ const char* Query(const Writer& writer) {
             Operand(writer, *static_cast<ColumnRef*>(lfirst(cell)), false, InvalidOid));
     }
     appendStringInfoString(&sql, " FROM ");
-    if (writer.many) {
+    if (writer.form == Form::kShown) {
+        appendStringInfoString(&sql, "changed AS c, ");
+    }
+    if (writer.form == Form::kMany) {
         appendStringInfoString(&sql, "unnest(");
         for (int i = 0; i < writer.path->start_count; ++i) {
             appendStringInfo(&sql, "%s$%d", i > 0 ? ", " : "", i + 1);
@@ -202,8 +232,10 @@ Path MakePath(const WalkedView& view, int changed, const FlatPath& flat) {
         }
         return path;
     }
-    path.query_one = Query({view, flat, changed, &path, false});
-    path.query_many = Query({view, flat, changed, &path, true});
+    path.query_one = Query({view, flat, changed, &path, Form::kOne});
+    path.query_many = Query({view, flat, changed, &path, Form::kMany});
+    path.query_shown = Query({view, flat, changed, &path, Form::kShown});
+    path.indexes = HopIndexes(view, flat);
     SetKnownKeys(view, changed, flat, &path);
     return path;
 }

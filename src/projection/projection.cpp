@@ -3,6 +3,7 @@
 #include "pg/entry.hpp"
 #include "pg/names.hpp"
 #include "projection/definition.hpp"
+#include "projection/options.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -195,7 +196,8 @@ Projection* Load(int32 id) {
     FindOwner(projection);
     projection->columns = CopyColumns(definition->source);
     FindStoredColumns(projection, definition->columns);
-    projection->lineage = TraceLineage(definition->source, KeysOfView(projection, definition));
+    projection->lineage = TraceLineage(definition->source, KeysOfView(projection, definition),
+                                       Fallbacks(definition->options, definition->fallback_tables));
     projection->key_count = projection->lineage->key_count;
     projection->keys =
         static_cast<Key*>(palloc(sizeof(Key) * static_cast<Size>(projection->key_count)));

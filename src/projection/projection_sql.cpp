@@ -4,6 +4,7 @@
 #include "projection/build.hpp"
 #include "projection/capture.hpp"
 #include "projection/definition.hpp"
+#include "projection/explain.hpp"
 #include "projection/follow.hpp"
 #include "projection/maintain.hpp"
 #include "projection/recompute.hpp"
@@ -181,6 +182,23 @@ FRESHCRM_FUNCTION(freshcrm_verify_projection) {
     if (repair) {
         SetProblem(projection->id, nullptr);
     }
+    PG_RETURN_NULL();
+}
+
+FRESHCRM_FUNCTION(freshcrm_explain_projection) {
+    InitMaterializedSRF(fcinfo, 0);
+    const Projection* projection = OpenOwned(PG_GETARG_OID(0));
+    const freshcrm::pg::OwnerScope scope = freshcrm::pg::BeginAsOwner(projection->owner);
+    ExplainLineage(projection->lineage, reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo));
+    freshcrm::pg::EndAsOwner(scope);
+    PG_RETURN_NULL();
+}
+
+FRESHCRM_FUNCTION(freshcrm_explain_view) {
+    InitMaterializedSRF(fcinfo, 0);
+    ExplainView(PG_GETARG_OID(0), KeyArgument(PG_GETARG_ARRAYTYPE_P(1)),
+                PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(2))),
+                reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo));
     PG_RETURN_NULL();
 }
 

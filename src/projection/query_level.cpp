@@ -93,6 +93,15 @@ Node* RewriteNode(Node* node, void* context) {
     return pg::MutateExpressionTree(node, RewriteNode, context);
 }
 
+// Whether the place is in the scope of the occurrence or in one around it.
+bool IsAround(const Place& place, int occurrence) {
+    int scope = OccurrenceAt(*place.view, occurrence).scope;
+    while (scope >= 0 && scope != place.scope) {
+        scope = static_cast<WalkedScope*>(list_nth(place.view->scopes, scope))->parent;
+    }
+    return scope == place.scope;
+}
+
 // The outer joins between the occurrence and the place: where there are any, a joined row of the
 // place may lack the occurrence.
 bool MayBeMissing(const Place& place, int occurrence) {
@@ -199,8 +208,20 @@ List* Resolve(const Place& place, Node* node) {
     return ResolveExpression(place, node);
 }
 
+void CollectRestriction(const Place& place, Node* conjunct) {
+    Rewriting rewriting{place, -1, false};
+    Node* rewritten = RewriteNode(conjunct, &rewriting);
+    if (!rewriting.failed && rewriting.occurrence >= 0 && IsAround(place, rewriting.occurrence) &&
+        !MayBeMissing(place, rewriting.occurrence)) {
+        auto* occurrence =
+            static_cast<WalkedOccurrence*>(list_nth(place.view->occurrences, rewriting.occurrence));
+        occurrence->quals = lappend(occurrence->quals, rewritten);
+    }
+}
+
 Bitmapset* PassingColumns(const Query* query) {
-    if (query->limitCount != nullptr || query->limitOffset != nullptr) {
+    if (query->limitCount != nullptr || query->limitOffset != nullptr ||
+        query->groupingSets != NIL) {
         return nullptr;
     }
     Bitmapset* passing = bms_add_range(nullptr, 1, list_length(query->targetList));

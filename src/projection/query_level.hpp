@@ -44,9 +44,13 @@ List* Resolve(const Place& place, Node* node);
 // The same for the target column `resno` of a level.
 List* ResolveOutput(WalkedView* view, Level* level, AttrNumber resno);
 
+// Records a conjunct of WHERE or ON that is over the columns of one base table, if it holds for
+// every row of the table that matters.
+void CollectRestriction(const Place& place, Node* conjunct);
+
 // The target columns by which a row of the level's result says which joined rows it depends on:
-// those of GROUP BY, DISTINCT ON and every PARTITION BY, none where LIMIT or an aggregate over all
-// rows mixes them, else all.
+// those of GROUP BY, DISTINCT ON and every PARTITION BY, none where LIMIT, GROUPING SETS or an
+// aggregate over all rows mixes them, else all.
 Bitmapset* PassingColumns(const Query* query);
 
 }  // namespace freshcrm::projection

@@ -299,6 +299,7 @@ void CollectQuals(const Place& place, Node* quals) {
         }
         Walk walk{place, true};
         (void)WalkExpressionNode(conjunct, &walk);
+        CollectRestriction(place, conjunct);
         if (IsA(conjunct, OpExpr)) {
             CollectEquality(place, reinterpret_cast<OpExpr*>(conjunct));
         } else if (IsA(conjunct, ScalarArrayOpExpr)) {
@@ -317,7 +318,18 @@ Query* ViewQuery(WalkedView* view, Oid relid) {
 
 // An aggregate over all rows has a row even when nothing takes part in it.
 bool AlwaysHasRow(const Query* query) {
-    return (query->hasAggs || query->havingQual != nullptr) && query->groupClause == NIL;
+    return query->groupingSets != NIL ||
+           ((query->hasAggs || query->havingQual != nullptr) && query->groupClause == NIL);
+}
+
+// Refuses a clause through which no row can be followed, where an occurrence below it (the first
+// number and those after it) has no fallback.
+void RequireFallbacks(const WalkedView& view, int first, const char* what, const char* reason) {
+    for (int i = first; i < list_length(view.occurrences); ++i) {
+        if (FindFallback(view.fallbacks, OccurrenceAt(view, i).relid) == nullptr) {
+            RefuseClause(what, reason);
+        }
+    }
 }
 
 // A level that stands in FROM. What holds inside of one that always has a row is certain only from
@@ -338,12 +350,16 @@ Level* WalkCte(WalkedView* view, Level* level, int scope, const RangeTblEntry* r
     foreach (cell, owner->query->cteList) {
         auto* cte = static_cast<CommonTableExpr*>(lfirst(cell));
         if (strcmp(cte->ctename, rte->ctename) == 0) {
-            if (rte->self_reference || cte->cterecursive) {
-                Refuse(psprintf("WITH RECURSIVE \"%s\" in %s", cte->ctename, level->name),
-                       "A row can affect any number of others through the recursion.");
-            }
             auto* query = static_cast<Query*>(copyObjectImpl(cte->ctequery));
-            return WalkSubquery(view, query, owner, scope, psprintf("WITH \"%s\"", cte->ctename));
+            const int first = list_length(view->occurrences);
+            Level* inner =
+                WalkSubquery(view, query, owner, scope, psprintf("WITH \"%s\"", cte->ctename));
+            if (cte->cterecursive) {
+                RequireFallbacks(*view, first,
+                                 psprintf("WITH RECURSIVE \"%s\" in %s", cte->ctename, level->name),
+                                 "A row can affect any number of others through the recursion.");
+            }
+            return inner;
         }
     }
     elog(ERROR, "could not find CTE \"%s\"", rte->ctename);
@@ -366,8 +382,9 @@ void WalkFunction(const Place& place, const RangeTblEntry* rte, int rtindex) {
 
 void AddTable(const Place& place, const RangeTblEntry* rte, int rtindex) {
     CheckTraceableTable(rte, place.view->owner);
-    place.view->occurrences = lappend(
-        place.view->occurrences, Make(WalkedOccurrence{rte->relid, place.scope, nullptr, NIL}));
+    place.view->occurrences =
+        lappend(place.view->occurrences,
+                Make(WalkedOccurrence{rte->relid, place.scope, nullptr, NIL, false, NIL}));
     place.level->occurrence[rtindex] = list_length(place.view->occurrences) - 1;
 }
 
@@ -390,7 +407,10 @@ void AddRangeTableEntry(const Place& place, int rtindex) {
                              psprintf("subquery \"%s\"", rte->eref->aliasname));
             break;
         case RTE_CTE:
-            level->subquery[rtindex] = WalkCte(place.view, level, place.scope, rte);
+            // What a recursion reads of itself stands for no table.
+            if (!rte->self_reference) {
+                level->subquery[rtindex] = WalkCte(place.view, level, place.scope, rte);
+            }
             break;
         case RTE_FUNCTION:
             WalkFunction(place, rte, rtindex);
@@ -465,6 +485,7 @@ void WalkLevel(WalkedView* view, Level* level) {
     check_stack_depth();
     Query* query = level->query;
     const Place place{view, level, level->scope};
+    const int first = list_length(view->occurrences);
     if (query->setOperations != nullptr) {
         WalkSetOperation(view, level, query->setOperations, view->set_operations++, true);
     } else {
@@ -485,6 +506,10 @@ void WalkLevel(WalkedView* view, Level* level) {
         WalkExpression(result, window->startOffset);
         WalkExpression(result, window->endOffset);
     }
+    if (query->groupingSets != NIL) {
+        RequireFallbacks(*view, first, psprintf("GROUPING SETS in %s", level->name),
+                         "A row cannot be followed through it.");
+    }
 }
 
 Oid ViewOwner(Oid relid) {
@@ -504,31 +529,33 @@ bool InsideOuterJoin(const WalkedView& view, int scope) {
     return false;
 }
 
-void CheckKeyColumn(const WalkedView& view, const Resolved& resolved, Oid type, const char* what) {
+// Why the column cannot be one of the key, or null.
+const char* ColumnReason(const WalkedView& view, const Resolved& resolved, Oid type) {
     const WalkedOccurrence& occurrence = OccurrenceAt(view, resolved.column.occurrence);
     if (resolved.element) {
-        Refuse(what, "It is an element of an array.");
+        return "It is an element of an array.";
     }
     Oid collation;
     const Oid found = ColumnType(view, resolved.column, &collation);
     if (EqualityOf(found) != EqualityOf(type)) {
-        Refuse(what, psprintf("It has type %s and stands for a value of type %s, which has another "
-                              "equality.",
-                              format_type_be(type), format_type_be(found)));
+        return psprintf(
+            "It has type %s and stands for a value of type %s, which has another equality.",
+            format_type_be(type), format_type_be(found));
     }
     if (InsideOuterJoin(view, occurrence.scope)) {
-        Refuse(what, psprintf("Table %s stands on the nullable side of an outer join, so that the "
-                              "key can be NULL.",
-                              pg::RelationForMessage(occurrence.relid)));
+        return psprintf(
+            "Table %s stands on the nullable side of an outer join, so that the key can be NULL.",
+            pg::RelationForMessage(occurrence.relid));
     }
+    return nullptr;
 }
 
 // One key for each branch of the set operations that it comes from; `done` has the columns before
-// those in `rest`.
-void AddKeys(WalkedView* view, Level* top, const WalkedKey& done, const List* keys, int next) {
+// those from `next` on. False when one cannot be resolved and no table needs it.
+bool AddKeys(WalkedView* view, Level* top, const WalkedKey& done, const List* keys, int next) {
     if (next == list_length(keys)) {
         view->keys = lappend(view->keys, Make(done));
-        return;
+        return true;
     }
     const auto resno = static_cast<AttrNumber>(list_nth_int(keys, next));
     const char* what =
@@ -537,29 +564,41 @@ void AddKeys(WalkedView* view, Level* top, const WalkedKey& done, const List* ke
     const Oid type =
         exprType(reinterpret_cast<Node*>(get_tle_by_resno(top->query->targetList, resno)->expr));
     List* resolved = ResolveOutput(view, top, resno);
-    if (resolved == NIL) {
-        Refuse(what, KeyReason(top->query, resno));
-    }
+    const char* reason = resolved == NIL ? KeyReason(top->query, resno) : nullptr;
     ListCell* cell;
     foreach (cell, resolved) {
+        if (reason == nullptr) {
+            reason = ColumnReason(*view, *static_cast<Resolved*>(lfirst(cell)), type);
+        }
+    }
+    if (reason != nullptr) {
+        RequireFallbacks(*view, 0, what, reason);
+        return false;
+    }
+    foreach (cell, resolved) {
         const auto& column = *static_cast<Resolved*>(lfirst(cell));
-        CheckKeyColumn(*view, column, type, what);
         WalkedKey more{lappend(list_copy(done.columns), Make(column.column)),
                        list_concat_unique_int(list_copy(done.scopes), column.branches)};
-        AddKeys(view, top, more, keys, next + 1);
+        if (!AddKeys(view, top, more, keys, next + 1)) {
+            return false;
+        }
     }
+    return true;
 }
 
 }  // namespace
 
-WalkedView* WalkView(Oid view_oid, const List* keys) {
+WalkedView* WalkView(Oid view_oid, const List* keys, const List* fallbacks) {
     auto* view = static_cast<WalkedView*>(palloc0(sizeof(WalkedView)));
+    view->fallbacks = fallbacks;
     Query* query = ViewQuery(view, view_oid);
     view->owner = ViewOwner(view_oid);
     (void)AddScope(view, -1, ScopeKind::kSublink);
     Level* top = WalkSubquery(view, query, nullptr, 0,
                               psprintf("view %s", pg::RelationForMessage(view_oid)));
-    AddKeys(view, top, WalkedKey{NIL, NIL}, keys, 0);
+    if (!AddKeys(view, top, WalkedKey{NIL, NIL}, keys, 0)) {
+        view->keys = NIL;
+    }
     return view;
 }
 

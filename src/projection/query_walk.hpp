@@ -9,6 +9,7 @@ extern "C" {
 }
 
 #include "core/lineage.hpp"
+#include "projection/fallback.hpp"
 
 namespace freshcrm::projection {
 
@@ -27,6 +28,7 @@ struct WalkedOccurrence {
     Bitmapset* watched;
     List* expressions;  // of Expr* over the columns of the table, as Vars of relation 1
     bool whole_row;     // its row is read as one value
+    List* quals;        // the same: what holds for each row that matters to the query
 };
 
 // `column` is an attribute number, or -1 - n for the occurrence's expression n.
@@ -56,11 +58,13 @@ struct WalkedView {
     List* views;        // of Oid
     int set_operations;
     Oid owner;  // of the view
+    const List* fallbacks;
 };
 
 // Walks the view's query and resolves the target columns `keys` (attribute numbers of the view).
-// Raises 0A000 for what is not traced.
-WalkedView* WalkView(Oid view, const List* keys);
+// Raises 0A000 for what is not traced and has no fallback. Where every table has one the key need
+// not be resolved: `keys` of the result is empty then.
+WalkedView* WalkView(Oid view, const List* keys, const List* fallbacks);
 
 const WalkedOccurrence& OccurrenceAt(const WalkedView& view, int index);
 

@@ -164,9 +164,30 @@ void CheckPartitions(Oid root) {
 
 void Refuse(const char* what, const char* reason) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot trace %s", what),
-                    errdetail("%s", reason),
-                    errhint("Rewrite the view so that every table is linked to the key by equality "
-                            "of columns.")));
+                    errdetail("%s", reason), errhint("Rewrite the view without it.")));
+    pg_unreachable();
+}
+
+void RefuseClause(const char* what, const char* reason) {
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot trace %s", what),
+             errdetail("%s", reason),
+             errhint("Rewrite the view so that every table is linked to the key by equality of "
+                     "columns; or name each table of it in option full (any change recomputes the "
+                     "whole projection) or option mapping (a query gives the keys).")));
+    pg_unreachable();
+}
+
+void RefuseLink(Oid relid, const char* reason) {
+    const char* name = pg::RelationForMessage(relid);
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot trace table %s", name),
+             errdetail("%s", reason),
+             errhint("Link it to the other tables of the view by equality of columns; or give the "
+                     "option {\"full\": [\"%s\"]} (any change recomputes the whole projection) "
+                     "or {\"mapping\": {\"%s\": \"SELECT key FROM changed ...\"}} (a query "
+                     "gives the keys).",
+                     name, name)));
     pg_unreachable();
 }
 
@@ -187,9 +208,8 @@ void CheckImmutable(Node* node, const char* name) {
 void CheckTraceable(const Query* query, const char* name) {
     const char* clause = query->commandType != CMD_SELECT || query->hasModifyingCTE
                              ? "a data-modifying statement"
-                         : query->groupingSets != NIL ? "GROUPING SETS"
-                         : query->rowMarks != NIL     ? "FOR UPDATE or FOR SHARE"
-                                                      : nullptr;
+                         : query->rowMarks != NIL ? "FOR UPDATE or FOR SHARE"
+                                                  : nullptr;
     if (clause != nullptr) {
         Refuse(psprintf("%s in %s", clause, name), "A row cannot be followed through it.");
     }
@@ -252,6 +272,9 @@ const char* KeyReason(const Query* query, AttrNumber resno) {
     }
     if (query->limitCount != nullptr || query->limitOffset != nullptr) {
         return "The view has LIMIT or OFFSET, so that any row can affect any other.";
+    }
+    if (query->groupingSets != NIL) {
+        return "The view has GROUPING SETS.";
     }
     return "It is not in GROUP BY, DISTINCT ON or every PARTITION BY of the view.";
 }

@@ -13,6 +13,11 @@ namespace freshcrm::projection {
 [[noreturn]] void Refuse(const char* what, const char* reason);
 [[noreturn]] void RefuseTable(Oid relid, const char* reason);
 
+// The same where options full and mapping are ways out: for all tables below a clause (or the view,
+// for a key), or for one table.
+[[noreturn]] void RefuseClause(const char* what, const char* reason);
+[[noreturn]] void RefuseLink(Oid relid, const char* reason);
+
 // Refuses a node that calls a function whose result depends on more than its arguments, with `name`
 // for the query.
 void CheckImmutable(Node* node, const char* name);

@@ -87,7 +87,7 @@ INSERT INTO workload (statement) VALUES
 -- Builds the view and the projection, runs the workload, compares after each statement, and takes all of it
 -- back. "changing" counts the statements that changed the table.
 CREATE FUNCTION exercise(shape text, key name[], query text, sabotage text DEFAULT 'SELECT',
-                         OUT result text, OUT statements integer, OUT changing integer)
+                         options jsonb DEFAULT '{}', OUT result text, OUT statements integer, OUT changing integer)
 LANGUAGE plpgsql AS
 $$
 DECLARE
@@ -101,7 +101,7 @@ BEGIN
     result := 'equal';
     BEGIN
         EXECUTE 'CREATE VIEW shape AS ' || query;
-        PERFORM freshcrm.create_projection('shape', key);
+        PERFORM freshcrm.create_projection('shape', key, options => options);
         EXECUTE sabotage;
         FOR s IN SELECT * FROM workload ORDER BY n LOOP
             EXECUTE 'SELECT string_agg(version_etag, '','' ORDER BY version_etag) FROM shape_hot' INTO before;

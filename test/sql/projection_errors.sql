@@ -1,6 +1,7 @@
 -- Bad input: each case has its SQLSTATE, detail and hint, and leaves nothing half-made.
 CREATE SCHEMA bad;
 SET search_path = bad, public;
+SET client_min_messages = warning;
 CREATE TABLE a (id integer PRIMARY KEY, x integer, t timestamptz, s text);
 CREATE TABLE b (id integer PRIMARY KEY, a_id integer, y integer);
 CREATE TABLE parted (id integer, a_id integer) PARTITION BY LIST (id);

@@ -25,6 +25,8 @@ $node->safe_psql('postgres', q{
     SELECT freshcrm.create_projection('crm.live', '{id}');
     SELECT freshcrm.create_projection('crm.live', '{id}', 'live_too');
     SELECT freshcrm.drop_projection('crm.live_too');
+    CREATE VIEW crm.counted AS SELECT c.id, (SELECT count(*) FROM crm.leads) AS leads FROM crm.customers c;
+    SELECT freshcrm.create_projection('crm.counted', '{id}', options => '{"full": ["crm.leads"]}');
     UPDATE crm.leads SET stage = 'won' WHERE id IN (SELECT id FROM crm.leads LIMIT 20);
     -- View and table call the same columns differently, and swap two names.
     ALTER VIEW crm.live RENAME COLUMN id TO lead;
@@ -50,10 +52,10 @@ sub check_copy
     my $name = shift;
     is($node->safe_psql($name, $tags), $source_tags, "$name: the same tags");
     is($node->safe_psql($name, q{SELECT projection, source, key, mode, state FROM freshcrm.projections ORDER BY projection::text}),
-        "crm.counts_hot|crm.counts|{id}|immediate|current\ncrm.live_hot|crm.live|{id}|immediate|current\n"
-        . 'crm.team_list_hot|crm.team_list|{id}|immediate|broken', "$name: the definitions are there");
+        "crm.counted_hot|crm.counted|{id}|immediate|current\ncrm.counts_hot|crm.counts|{id}|immediate|current\n"
+        . "crm.live_hot|crm.live|{id}|immediate|current\ncrm.team_list_hot|crm.team_list|{id}|immediate|broken", "$name: the definitions are there");
     is($node->safe_psql($name, q{SELECT string_agg(columns::text, ' ' ORDER BY id) FROM freshcrm.projection WHERE whole = target}),
-        '{id,customer,name,tags,at} {id,name,leads}', "$name: DDL is followed again");
+        '{id,customer,name,tags,at} {id,leads} {id,name,leads}', "$name: DDL is followed again");
     is($node->safe_psql($name, q{SELECT sum(r.unchanged) FROM freshcrm.recompute('crm.live_hot', (SELECT array_agg(id) FROM crm.leads)) r}),
         '100', "$name: recomputing gives the same tags");
     $node->safe_psql($name, q{
@@ -63,6 +65,7 @@ sub check_copy
     is($node->safe_psql($name, q{SELECT count(*) FROM crm.live_hot WHERE customer LIKE 'renamed%'}), '90', "$name: writes are maintained");
     my $differences = q{SELECT (SELECT count(*) FROM freshcrm.verify_projection('crm.live_hot')) + (SELECT count(*) FROM freshcrm.verify_projection('crm.counts_hot'))};
     is($node->safe_psql($name, $differences), '0', "$name: no differences");
+    is($node->safe_psql($name, q{SELECT DISTINCT leads FROM crm.counted_hot}), '90', "$name: a table named in an option is followed");
     $node->safe_psql($name, q{
         ALTER TABLE crm.live_hot RENAME COLUMN tags TO labels;
         CREATE OR REPLACE VIEW crm.live AS SELECT l.id AS lead, upper(c.name) AS name, l.stage, l.tags, l.at, c.id AS customer_id
