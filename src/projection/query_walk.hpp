@@ -13,6 +13,14 @@ extern "C" {
 
 namespace freshcrm::projection {
 
+// A copy in the current memory context.
+template <typename T>
+T* Make(const T& value) {
+    auto* copy = static_cast<T*>(palloc(sizeof(T)));
+    *copy = value;
+    return copy;
+}
+
 // The structs are those of core/lineage.hpp as plain memory, since the walk calls the server all
 // the time.
 struct WalkedScope {
