@@ -36,7 +36,7 @@ void AddKeys(Changes* changes, KeySet* keys) {
     SPITupleTable* rows = SPI_tuptable;
     for (int j = 0; j < keys->width; ++j) {
         const Oid type = TupleDescAttr(rows->tupdesc, j)->atttypid;
-        if (!IsBinaryCoercible(type, keys->columns[j].type)) {
+        if (!IsBinaryCoercible(type, getBaseType(keys->columns[j].type))) {
             elog(ERROR, "a mapping query of projection %s returns type %u for a key of type %u",
                  changes->projection->name, type, keys->columns[j].type);
         }

@@ -8,6 +8,7 @@
 SET client_min_messages = warning;
 CREATE SCHEMA types;
 SET search_path = types, public;
+DROP EXTENSION IF EXISTS citext CASCADE;
 CREATE EXTENSION citext SCHEMA types;
 CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE DOMAIN code AS varchar(5);
@@ -77,6 +78,19 @@ SELECT link, key, t.*, u.result AS through, u.matched FROM links, LATERAL try(li
 -- A key that compares otherwise than its column is refused.
 CREATE VIEW other_equality AS SELECT ci::text AS key FROM k;
 SELECT freshcrm.create_projection('other_equality', '{key}');
+
+-- A key of a domain, found through a column of its base type.
+CREATE DOMAIN small AS integer CHECK (VALUE < 1000);
+CREATE TABLE named (id small PRIMARY KEY);
+CREATE TABLE numbered (k integer PRIMARY KEY, x integer);
+CREATE TABLE far (x integer, val integer);
+CREATE VIEW by_domain AS SELECT n.id, f.val FROM named n JOIN numbered m ON m.k = n.id JOIN far f ON f.x = m.x;
+SELECT freshcrm.create_projection('by_domain', '{id}');
+INSERT INTO named VALUES (1), (2);
+INSERT INTO numbered VALUES (1, 10), (2, 20);
+INSERT INTO far VALUES (10, 1), (20, 2);
+UPDATE far SET val = val + 1 WHERE x = 10;
+SELECT difference('by_domain_hot'), count(*), sum(val) FROM by_domain_hot;
 
 -- The settings of who writes do not show in the values.
 CREATE VIEW texts AS SELECT id, f::text AS f, b::text AS b FROM k;
