@@ -358,13 +358,6 @@ void WalkLevel(WalkedView* view, Level* level) {
     }
 }
 
-Oid ViewOwner(Oid relid) {
-    Relation relation = table_open(relid, NoLock);
-    const Oid owner = relation->rd_rel->relowner;
-    table_close(relation, NoLock);
-    return owner;
-}
-
 bool InsideOuterJoin(const WalkedView& view, int scope) {
     for (; scope >= 0; scope = static_cast<WalkedScope*>(list_nth(view.scopes, scope))->parent) {
         if (static_cast<WalkedScope*>(list_nth(view.scopes, scope))->kind ==
@@ -438,7 +431,7 @@ WalkedView* WalkView(Oid view_oid, const List* keys, const List* fallbacks) {
     auto* view = static_cast<WalkedView*>(palloc0(sizeof(WalkedView)));
     view->fallbacks = fallbacks;
     Query* query = ViewQuery(view, view_oid);
-    view->owner = ViewOwner(view_oid);
+    view->owner = pg::OwnerOfRelation(view_oid);
     (void)AddScope(view, -1, ScopeKind::kSublink);
     Level* top = WalkSubquery(view, query, nullptr, 0,
                               psprintf("view %s", pg::RelationForMessage(view_oid)));

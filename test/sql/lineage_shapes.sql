@@ -85,5 +85,17 @@ INSERT INTO shapes VALUES
 
 SELECT s.shape, e.* FROM shapes s, LATERAL exercise(s.shape, s.key, s.query) e;
 
+-- Both rows that a key comes from go in one statement, and the target's columns have other names.
+CREATE TABLE pairs (id integer PRIMARY KEY, g integer);
+CREATE VIEW paired AS SELECT a.id AS a, b.id AS b FROM pairs a JOIN pairs b ON b.g = a.g;
+INSERT INTO pairs VALUES (1, 1), (2, 1), (3, 2);
+SELECT freshcrm.create_projection('paired', '{a,b}');
+ALTER TABLE paired_hot RENAME COLUMN a TO first;
+ALTER VIEW paired RENAME COLUMN b TO second;
+SELECT count(*) FROM paired_hot;
+DELETE FROM pairs WHERE id < 3;
+SELECT first, b FROM paired_hot;
+SELECT * FROM freshcrm.verify_projection('paired_hot');
+
 DROP SCHEMA crm CASCADE;
 DROP FUNCTION difference(regclass);
