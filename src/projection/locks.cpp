@@ -65,7 +65,7 @@ void LockKeys(Projection* projection, const KeySet* keys) {
     if (LockHeldByMe(&all, ExclusiveLock)) {
         return;
     }
-    if (keys->count > max_locks_per_xact || CountKeyLocks(keys->count) > max_locks_per_xact ||
+    if (keys->spill != nullptr || keys->count > max_locks_per_xact || CountKeyLocks(keys->count) > max_locks_per_xact ||
         !Hashable(projection)) {
         LockAllKeys(projection);
         return;

@@ -3,6 +3,7 @@
 #include "pg/entry.hpp"
 #include "pg/names.hpp"
 #include "projection/definition.hpp"
+#include "projection/dependencies.hpp"
 #include "projection/options.hpp"
 
 extern "C" {
@@ -23,7 +24,6 @@ namespace {
 struct CacheEntry {
     int32 id;  // hash key
     Projection* projection;
-    uint64 runs;
 };
 
 HTAB* cache = nullptr;
@@ -194,6 +194,7 @@ Projection* Load(int32 id) {
     projection->name = pg::RelationForMessage(definition->target);
     projection->context = context;
     FindOwner(projection);
+    projection->rank = RankOf(definition->source);
     projection->columns = CopyColumns(definition->source);
     FindStoredColumns(projection, definition->columns);
     projection->lineage = TraceLineage(definition->source, KeysOfView(projection, definition),
@@ -243,13 +244,11 @@ Projection* OpenProjection(int32 id) {
     auto* entry = static_cast<CacheEntry*>(hash_search(cache, &id, HASH_ENTER, &found));
     if (!found) {
         entry->projection = nullptr;
-        entry->runs = 0;
     }
     while (!LockIfValid(entry->projection)) {
         CHECK_FOR_INTERRUPTS();
         Sweep();
         Projection* fresh = Load(id);
-        fresh->runs = &entry->runs;
         MemoryContextSetParent(fresh->context, CacheMemoryContext);
         entry->projection = fresh;
     }

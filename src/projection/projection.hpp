@@ -45,6 +45,7 @@ struct Projection {
     Oid source;
     Oid owner;         // of view and target: as whom maintenance runs
     const char* name;  // the target, for messages
+    int rank;          // more than that of any projection whose table the view reads
 
     TupleDesc columns;          // of the view
     const char** stored_names;  // for each of them, the target's column
@@ -56,9 +57,6 @@ struct Projection {
     Statements statements;
     MemoryContext context;  // owns all of the above
     bool valid;             // nothing that it depends on has changed since it was made
-
-    // Counts the recomputes of this projection in this backend; outlives the struct.
-    uint64* runs;
 };
 
 // Finds the projection and takes the locks that keep it as it is until the end of the transaction:

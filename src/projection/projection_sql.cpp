@@ -159,7 +159,7 @@ FRESHCRM_FUNCTION(freshcrm_recompute) {
     InitMaterializedSRF(fcinfo, 0);
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     Projection* projection = OpenOwned(PG_GETARG_OID(0));
-    const KeySet keys = ReadKeys(projection, PG_GETARG_ARRAYTYPE_P(1));
+    KeySet keys = ReadKeys(projection, PG_GETARG_ARRAYTYPE_P(1));
     Counts counts{};
     Maintain(projection, [&] { counts = RecomputeKeys(projection, &keys); });
 

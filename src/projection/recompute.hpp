@@ -25,9 +25,9 @@ enum class Write {
     kAlways,       // also over a row whose tag is right, for a repair of its columns
 };
 
-// The keys of a set that is sorted and unique: locked, then read with a fresh snapshot, compared
-// with the target, and written.
-Counts RecomputeKeys(Projection* projection, const KeySet* keys, Write write = Write::kIfDifferent);
+// The keys of a set that has been sorted: locked, then read with a fresh snapshot, compared with the
+// target, and written. Frees them.
+Counts RecomputeKeys(Projection* projection, KeySet* keys, Write write = Write::kIfDifferent);
 
 // All keys of the view and the target. Raises 23502 too, for a NULL key.
 Counts RecomputeAll(Projection* projection);

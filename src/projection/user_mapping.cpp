@@ -146,13 +146,14 @@ void CheckUserMapping(const Projection* projection, Source* source) {
     tuplestore_end(none);
 }
 
-void RunUserMapping(const Projection* projection, Source* source, Tuplestorestate* rows) {
+void RunUserMapping(const Projection* projection, Source* source, Tuplestorestate* rows,
+                    const pg::RowHandler& handler) {
     WithContext(source, [&] {
         WithChanged(source, rows, [&] {
             if (source->user_plan == nullptr) {
                 source->user_plan = Prepare(projection, source);
             }
-            pg::Select(source->user_plan, nullptr, nullptr);
+            pg::SelectEach(source->user_plan, nullptr, handler);
         });
     });
 }
