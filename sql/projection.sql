@@ -79,6 +79,19 @@ AS 'MODULE_PATHNAME', 'freshcrm_verify_projection';
 COMMENT ON FUNCTION freshcrm.verify_projection(regclass, boolean) IS
 'the keys for which a projection differs from its view (missing, extra, different), recomputed with repair';
 
+CREATE PROCEDURE freshcrm.rebuild_projection(
+    projection regclass,
+    batch_size integer DEFAULT 1000,
+    INOUT inserted bigint DEFAULT NULL,
+    INOUT updated bigint DEFAULT NULL,
+    INOUT deleted bigint DEFAULT NULL
+)
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'freshcrm_rebuild_projection';
+
+COMMENT ON PROCEDURE freshcrm.rebuild_projection(regclass, integer, bigint, bigint, bigint) IS
+'makes a projection equal its view again in batches, each committed, while it is read and written; in a transaction block, without commits';
+
 CREATE FUNCTION freshcrm.explain_projection(
     projection regclass,
     OUT base_table regclass,
@@ -180,6 +193,7 @@ GRANT USAGE ON SCHEMA freshcrm TO PUBLIC;
 GRANT SELECT ON freshcrm.projections TO PUBLIC;
 -- Administration: for those who are granted it. capture() can only be put to use by who may create triggers
 -- on a base table, and does nothing on others.
+REVOKE ALL ON PROCEDURE freshcrm.rebuild_projection(regclass, integer, bigint, bigint, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION
     freshcrm.create_projection(regclass, name[], name, text, text, jsonb),
     freshcrm.drop_projection(regclass, boolean),

@@ -71,6 +71,13 @@ void PushFreshSnapshot() {
                                                    : GetTransactionSnapshot());
 }
 
+Snapshot RegisterFreshSnapshot() {
+    PushFreshSnapshot();
+    Snapshot snapshot = RegisterSnapshot(GetActiveSnapshot());
+    PopActiveSnapshot();
+    return snapshot;
+}
+
 void Select(SPIPlanPtr plan, Datum* values, const char* nulls) {
     const int result = SPI_execute_plan(plan, values, nulls, true, 0);
     if (result != SPI_OK_SELECT) {

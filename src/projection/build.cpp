@@ -2,13 +2,12 @@
 
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
+#include "projection/backfill.hpp"
 #include "projection/definition.hpp"
 #include "projection/dependencies.hpp"
 #include "projection/explain.hpp"
 #include "projection/maintain.hpp"
 #include "projection/options.hpp"
-#include "projection/partitions.hpp"
-#include "projection/recompute.hpp"
 #include "projection/target.hpp"
 #include "projection/triggers.hpp"
 #include "projection/user_mapping.hpp"
@@ -45,20 +44,6 @@ void CheckModes(const Request& request) {
     if (strcmp(request.on_error, "abort") != 0) {
         RaiseMode("error policy", request.on_error, strcmp(request.on_error, "stale") == 0,
                   "abort");
-    }
-}
-
-// Waits for the transactions that have written the base tables and keeps new ones out, in the order
-// of the tables' OIDs. CREATE TRIGGER takes the same lock.
-void LockSources(const Lineage* lineage) {
-    List* tables = NIL;
-    for (int i = 0; i < lineage->source_count; ++i) {
-        tables = list_concat_unique_oid(tables, TriggerTables(lineage->sources[i].relid));
-    }
-    list_sort(tables, list_oid_cmp);
-    ListCell* cell;
-    foreach (cell, tables) {
-        LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
     }
 }
 
@@ -143,7 +128,6 @@ Oid CreateAsOwner(const Request& request) {
     CheckSourcePrivileges(lineage);
     CheckDependencies(tables, lineage);
     SPI_connect();
-    LockSources(lineage);
     const Target target = MakeTarget(request);
     CheckNoCycle(lineage, target.relid);
     const int32 id =
@@ -151,14 +135,11 @@ Oid CreateAsOwner(const Request& request) {
                        request.on_error, request.options, target.adopted,
                        ColumnNames(request.source), InvalidOid, nullptr, fallback_tables});
     Projection* projection = OpenProjection(id);
+    Maintain(projection, [&] { CheckUserMappings(projection); });
+    Backfill(projection);
     CreateTriggers(projection, request.options);
     SetWhole(id, target.relid);
     SPI_finish();
-
-    Maintain(projection, [&] {
-        CheckUserMappings(projection);
-        (void)RecomputeAll(projection);
-    });
     WarnOfRowSecurity(lineage);
     NoticeMissingIndexes(lineage);
     return target.relid;

@@ -16,7 +16,8 @@ struct Request {
 
 // Makes the target beside the view (or adopts the table that is there), fills it and installs
 // capture. Acts as the current user, who must own the view and have SELECT and TRIGGER on its
-// tables. Writers of the base tables wait until the transaction ends. Returns the target. Raises
+// tables. Writers of the base tables wait from the end of the fill to the end of the transaction.
+// Returns the target. Raises
 // 42501, 42809, 42703, 42701 (a view column with a bookkeeping name), 42P07 (a table with other
 // columns in the target's place), 42710 (a projection in its place), 55000 (no unique index on an
 // adopted table's key), 22023 (options), 0A000 (not traced, or a mode of a later version), 21000,

@@ -10,7 +10,9 @@ extern "C" {
 #include "access/table.h"
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/syscache.h"
@@ -253,6 +255,20 @@ Projection* OpenProjection(int32 id) {
         entry->projection = fresh;
     }
     return entry->projection;
+}
+
+Projection* OpenOwned(Oid target) {
+    const Definition* definition = FindDefinitionOf(target);
+    if (definition == nullptr) {
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT),
+                 errmsg("table %s is not a projection", pg::RelationForMessage(target)),
+                 errhint("The view freshcrm.projections lists them.")));
+    }
+    if (!pg_class_ownercheck(target, GetUserId())) {
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));
+    }
+    return OpenProjection(definition->id);
 }
 
 void InitProjectionCache() {

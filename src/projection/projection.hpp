@@ -66,6 +66,10 @@ struct Projection {
 // owner, and what TraceLineage() raises.
 Projection* OpenProjection(int32 id);
 
+// The projection of this target, for what only its owner may do. Raises 42704 when it is none, 42501
+// when the current user is another, and what OpenProjection() raises.
+Projection* OpenOwned(Oid target);
+
 // Registers the invalidation callbacks; once a backend.
 void InitProjectionCache();
 

@@ -7,7 +7,7 @@
 #include "projection/explain.hpp"
 #include "projection/follow.hpp"
 #include "projection/maintain.hpp"
-#include "projection/recompute.hpp"
+#include "projection/rebuild.hpp"
 #include "projection/trigger_sync.hpp"
 #include "projection/verify.hpp"
 
@@ -23,7 +23,6 @@ using namespace freshcrm::projection;
 
 namespace {
 
-// create_projection() takes NULL for its target alone.
 void RequireArgument(FunctionCallInfo fcinfo, int argument, const char* name) {
     if (PG_ARGISNULL(argument)) {
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -41,21 +40,6 @@ List* KeyArgument(ArrayType* array) {
                  errhint("Name columns that together are different in each row of the view.")));
     }
     return names;
-}
-
-// For what only the owner of the projection may do.
-Projection* OpenOwned(Oid target) {
-    const Definition* definition = FindDefinitionOf(target);
-    if (definition == nullptr) {
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_OBJECT),
-                 errmsg("table %s is not a projection", freshcrm::pg::RelationForMessage(target)),
-                 errhint("The view freshcrm.projections lists them.")));
-    }
-    if (!pg_class_ownercheck(target, GetUserId())) {
-        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));
-    }
-    return OpenProjection(definition->id);
 }
 
 [[noreturn]] void RaiseKeyType(const Projection* projection, Oid given) {
@@ -183,6 +167,31 @@ FRESHCRM_FUNCTION(freshcrm_verify_projection) {
         SetProblem(projection->id, nullptr);
     }
     PG_RETURN_NULL();
+}
+
+FRESHCRM_FUNCTION(freshcrm_rebuild_projection) {
+    RequireArgument(fcinfo, 0, "projection");
+    RequireArgument(fcinfo, 1, "batch_size");
+    const int batch = PG_GETARG_INT32(1);
+    if (batch < 1) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("batch_size must be at least 1, not %d", batch),
+                        errhint("It is how many keys are recomputed in one transaction.")));
+    }
+    TupleDesc desc;
+    if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE) {
+        elog(ERROR, "rebuild_projection has no columns to return");
+    }
+    const bool atomic = fcinfo->context == nullptr || !IsA(fcinfo->context, CallContext) ||
+                        castNode(CallContext, fcinfo->context)->atomic;
+    SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
+    const Counts counts = RebuildProjection(PG_GETARG_OID(0), batch, atomic);
+    SPI_finish();
+    Datum values[] = {Int64GetDatum(counts.inserted), Int64GetDatum(counts.updated),
+                      Int64GetDatum(counts.deleted)};
+    bool value_nulls[lengthof(values)] = {};
+    PG_RETURN_DATUM(
+        HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, value_nulls)));
 }
 
 FRESHCRM_FUNCTION(freshcrm_explain_projection) {
