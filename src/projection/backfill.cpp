@@ -2,6 +2,7 @@
 
 #include "pg/heap_changes.hpp"
 #include "pg/spi.hpp"
+#include "pg/subtransaction.hpp"
 #include "projection/flush.hpp"
 #include "projection/maintain.hpp"
 #include "projection/partitions.hpp"
@@ -12,6 +13,8 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "storage/lmgr.h"
+#include "storage/proc.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 }
 
@@ -33,8 +36,8 @@ List* AllTriggerTables(const Projection* projection) {
     return tables;
 }
 
-// Waits for the transactions that have written the base tables and keeps new ones out, in the order
-// of the tables' OIDs. CREATE TRIGGER takes the same lock. A partition may come while it waits.
+// Waits for the transactions that have written the base tables and keeps new ones out. CREATE TRIGGER
+// takes the same lock. A partition may come while it waits.
 void LockOutWriters(const Projection* projection) {
     for (List* locked = NIL;;) {
         List* tables = AllTriggerTables(projection);
@@ -47,6 +50,21 @@ void LockOutWriters(const Projection* projection) {
         }
         locked = tables;
     }
+}
+
+// The same, but gives up where it would have to wait for long, and gives all the locks back. While
+// it waits, new writers wait behind it, and one that holds another of the tables would deadlock
+// with it: this is over before the server looks for deadlocks.
+bool TryLockOutWriters(const Projection* projection) {
+    if (LockTimeout > 0) {
+        LockOutWriters(projection);  // the user has said how long
+        return true;
+    }
+    return pg::TryInSubtransaction(ERRCODE_LOCK_NOT_AVAILABLE, [&] {
+        (void)set_config_option("lock_timeout", psprintf("%d", Max(DeadlockTimeout / 2, 1)),
+                                PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+        LockOutWriters(projection);
+    });
 }
 
 // The tables that hold the rows of a source.
@@ -142,7 +160,10 @@ void Backfill(Projection* projection) {
         for (int round = 0; round < kMostRounds && count > kFewRows; ++round) {
             snapshot = CatchUp(projection, snapshot, &count);
         }
-        LockOutWriters(projection);
+        while (!TryLockOutWriters(projection)) {
+            CHECK_FOR_INTERRUPTS();
+            snapshot = CatchUp(projection, snapshot, &count);
+        }
         if (equal(AllHeaps(projection), heaps)) {
             UnregisterSnapshot(CatchUp(projection, snapshot, &count));
         } else {

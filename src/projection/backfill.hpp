@@ -2,7 +2,8 @@
 //
 // The view is read in one snapshot and written to the target, which takes long. What was written to
 // the base tables in the meantime is then read from their heaps (pg/heap_changes.hpp) and followed
-// as if triggers had seen it, in rounds that get shorter; the last one with writers locked out.
+// as if triggers had seen it, in rounds that get shorter; the last one with writers locked out. A transaction that has written and does not end is waited for
+// without making others wait behind the build.
 #pragma once
 
 #include "projection/projection.hpp"
