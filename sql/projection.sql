@@ -14,6 +14,7 @@ CREATE TABLE freshcrm.projection (
     problem text,  -- why the target may be out of date
     -- What options full and mapping name, in that order: it stays the same table when that is renamed.
     fallback_tables regclass[] NOT NULL DEFAULT '{}',
+    source_made boolean NOT NULL DEFAULT false,  -- the view was made of a query, and goes with the projection
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
@@ -45,13 +46,27 @@ AS 'MODULE_PATHNAME', 'freshcrm_create_projection';
 COMMENT ON FUNCTION freshcrm.create_projection(regclass, name[], name, text, text, jsonb) IS
 'makes a table (<source>_hot, or target) that always equals the view source, kept by triggers, with a version tag on every row';
 
+CREATE FUNCTION freshcrm.create_projection(
+    query text,
+    key name[],
+    target name,
+    mode text DEFAULT 'immediate',
+    on_error text DEFAULT 'abort',
+    options jsonb DEFAULT '{}'
+) RETURNS regclass
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'freshcrm_create_projection_of_query';
+
+COMMENT ON FUNCTION freshcrm.create_projection(text, name[], name, text, text, jsonb) IS
+'the same of a query, of which it makes the view <target>_source; or of a view whose name is given as text';
+
 CREATE FUNCTION freshcrm.drop_projection(projection regclass, keep_table boolean DEFAULT false)
 RETURNS void
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'freshcrm_drop_projection';
 
 COMMENT ON FUNCTION freshcrm.drop_projection(regclass, boolean) IS
-'drops a projection with its triggers and its table; a table that was adopted stays, as with keep_table';
+'drops a projection with its triggers, its table (one that was adopted stays, as with keep_table) and the view that was made of a query';
 
 CREATE FUNCTION freshcrm.recompute(
     projection regclass,
@@ -196,6 +211,7 @@ GRANT SELECT ON freshcrm.projections TO PUBLIC;
 REVOKE ALL ON PROCEDURE freshcrm.rebuild_projection(regclass, integer, bigint, bigint, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION
     freshcrm.create_projection(regclass, name[], name, text, text, jsonb),
+    freshcrm.create_projection(text, name[], name, text, text, jsonb),
     freshcrm.drop_projection(regclass, boolean),
     freshcrm.recompute(regclass, anyarray),
     freshcrm.verify_projection(regclass, boolean),

@@ -8,6 +8,7 @@
 #include "projection/explain.hpp"
 #include "projection/maintain.hpp"
 #include "projection/options.hpp"
+#include "projection/query_text.hpp"
 #include "projection/target.hpp"
 #include "projection/triggers.hpp"
 #include "projection/user_mapping.hpp"
@@ -15,8 +16,10 @@
 extern "C" {
 #include "access/relation.h"
 #include "access/table.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
+#include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 }
@@ -133,7 +136,8 @@ Oid CreateAsOwner(const Request& request) {
     const int32 id =
         AddDefinition({0, target.relid, request.source, request.keys, request.mode,
                        request.on_error, request.options, target.adopted,
-                       ColumnNames(request.source), InvalidOid, nullptr, fallback_tables});
+                       ColumnNames(request.source), InvalidOid, nullptr, fallback_tables,
+                       request.source_made});
     Projection* projection = OpenProjection(id);
     Maintain(projection, [&] { CheckUserMappings(projection); });
     Backfill(projection);
@@ -143,6 +147,17 @@ Oid CreateAsOwner(const Request& request) {
     WarnOfRowSecurity(lineage);
     NoticeMissingIndexes(lineage);
     return target.relid;
+}
+
+void Drop(const char* kind, Oid relid) {
+    const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
+    SPI_connect();
+    const char* sql = psprintf("DROP %s %s", kind, pg::QualifiedRelation(relid));
+    if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY) {
+        elog(ERROR, "could not run %s", sql);
+    }
+    SPI_finish();
+    pg::EndAsOwner(scope);
 }
 
 }  // namespace
@@ -181,6 +196,20 @@ void CheckNoCycle(const Lineage* lineage, Oid target) {
     }
 }
 
+Oid CreateSource(const char* query, const char* target) {
+    const char* select =
+        OnlySelect(query, "the query of the projection",
+                   "Give one SELECT, or the name of a view.");
+    const char* name = makeObjectName(target, nullptr, "source");
+    SPI_connect();
+    if (SPI_execute(psprintf("CREATE VIEW %s AS %s", quote_identifier(name), select), false, 0) !=
+        SPI_OK_UTILITY) {
+        elog(ERROR, "could not create view %s", name);
+    }
+    SPI_finish();
+    return RangeVarGetRelid(makeRangeVar(nullptr, pstrdup(name), -1), NoLock, false);
+}
+
 Oid CreateProjection(const Request& request) {
     CheckModes(request);
     if (get_rel_relkind(request.source) == RELKIND_VIEW) {
@@ -207,17 +236,12 @@ void DropProjection(Oid target, bool keep_table) {
     }
     RemoveDefinition(definition->id);
     DropTriggers(definition->id);
-    if (definition->target_adopted || keep_table) {
-        return;
+    if (!definition->target_adopted && !keep_table) {
+        Drop("TABLE", target);
     }
-    const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
-    SPI_connect();
-    const char* sql = psprintf("DROP TABLE %s", pg::QualifiedRelation(target));
-    if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY) {
-        elog(ERROR, "could not run %s", sql);
+    if (definition->source_made && !PassOnSource(definition->source)) {
+        Drop("VIEW", definition->source);
     }
-    SPI_finish();
-    pg::EndAsOwner(scope);
 }
 
 void ForgetDropped() {

@@ -12,7 +12,12 @@ struct Request {
     const char* mode;
     const char* on_error;
     Datum options;  // jsonb (options.hpp)
+    bool source_made;
 };
+
+// Makes the view <target>_source of a query, a single SELECT, as CREATE VIEW would in the caller's
+// session; returns it. Raises 22023, and what CREATE VIEW raises.
+Oid CreateSource(const char* query, const char* target);
 
 // Makes the target beside the view (or adopts the table that is there), fills it and installs
 // capture. Acts as the current user, who must own the view and have SELECT and TRIGGER on its
@@ -30,8 +35,8 @@ Oid CreateProjection(const Request& request);
 void CheckSourcePrivileges(const Lineage* lineage);
 void CheckNoCycle(const Lineage* lineage, Oid target);
 
-// Drops triggers and definition, and the target unless it was adopted or is to be kept. The current
-// user must own the target. Raises 42501, 42704, 2BP01 (other objects depend on the target).
+// Drops triggers and definition, the target unless it was adopted or is to be kept, and the view when
+// it was made of a query, unless another projection of it is there: it goes with that then. The current user must own the target. Raises 42501, 42704, 2BP01 (other objects depend on the target).
 void DropProjection(Oid target, bool keep_table);
 
 // Takes away the triggers and definitions of projections whose view or target has been dropped.

@@ -7,6 +7,7 @@
 #include "projection/explain.hpp"
 #include "projection/follow.hpp"
 #include "projection/maintain.hpp"
+#include "projection/query_text.hpp"
 #include "projection/rebuild.hpp"
 #include "projection/trigger_sync.hpp"
 #include "projection/verify.hpp"
@@ -16,6 +17,7 @@ extern "C" {
 #include "funcapi.h"
 #include "utils/acl.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/typcache.h"
 }
 
@@ -104,6 +106,24 @@ KeySet ReadKeys(const Projection* projection, ArrayType* array) {
     return set;
 }
 
+// The arguments of create_projection() but for the first, `first`; the third may be NULL.
+Request ReadRequest(FunctionCallInfo fcinfo, const char* first) {
+    const char* const names[] = {first, "key", "target", "mode", "on_error", "options"};
+    for (int i = 0; i < PG_NARGS(); ++i) {
+        if (i != 2) {
+            RequireArgument(fcinfo, i, names[i]);
+        }
+    }
+    Request request{};
+    request.source = PG_GETARG_OID(0);
+    request.keys = KeyArgument(PG_GETARG_ARRAYTYPE_P(1));
+    request.target = PG_ARGISNULL(2) ? nullptr : NameStr(*PG_GETARG_NAME(2));
+    request.mode = text_to_cstring(PG_GETARG_TEXT_PP(3));
+    request.on_error = text_to_cstring(PG_GETARG_TEXT_PP(4));
+    request.options = PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(5)));
+    return request;
+}
+
 }  // namespace
 
 FRESHCRM_FUNCTION(freshcrm_capture) {
@@ -116,21 +136,22 @@ FRESHCRM_FUNCTION(freshcrm_capture) {
 }
 
 FRESHCRM_FUNCTION(freshcrm_create_projection) {
-    static constexpr const char* kNames[] = {"source", "key",      "target",
-                                             "mode",   "on_error", "options"};
-    for (int i = 0; i < PG_NARGS(); ++i) {
-        if (i != 2) {
-            RequireArgument(fcinfo, i, kNames[i]);
-        }
+    PG_RETURN_OID(CreateProjection(ReadRequest(fcinfo, "source")));
+}
+
+// An untyped literal that could be a view's name or a query is a text for the server: here, too, it
+// may be a name.
+FRESHCRM_FUNCTION(freshcrm_create_projection_of_query) {
+    Request request = ReadRequest(fcinfo, "query");
+    RequireArgument(fcinfo, 2, "target");
+    const char* query = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    if (IsName(query)) {
+        request.source =
+            DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(query)));
+    } else {
+        request.source = CreateSource(query, request.target);
+        request.source_made = true;
     }
-    const Request request{
-        PG_GETARG_OID(0),
-        KeyArgument(PG_GETARG_ARRAYTYPE_P(1)),
-        PG_ARGISNULL(2) ? nullptr : NameStr(*PG_GETARG_NAME(2)),
-        text_to_cstring(PG_GETARG_TEXT_PP(3)),
-        text_to_cstring(PG_GETARG_TEXT_PP(4)),
-        PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(5))),
-    };
     PG_RETURN_OID(CreateProjection(request));
 }
 
