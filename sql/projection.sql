@@ -31,6 +31,13 @@ AS 'MODULE_PATHNAME', 'freshcrm_capture';
 COMMENT ON FUNCTION freshcrm.capture() IS
 'trigger function on the base tables of a projection: recomputes the keys that a statement affected';
 
+CREATE FUNCTION freshcrm.guard_target() RETURNS trigger
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'freshcrm_guard_target';
+
+COMMENT ON FUNCTION freshcrm.guard_target() IS
+'trigger function on the table of a projection: refuses every write but those that keep it equal to its view';
+
 CREATE FUNCTION freshcrm.create_projection(
     source regclass,
     key name[],
@@ -179,7 +186,7 @@ COMMENT ON EVENT TRIGGER freshcrm_follow_ddl IS
 GRANT USAGE ON SCHEMA freshcrm TO PUBLIC;
 GRANT SELECT ON freshcrm.projections TO PUBLIC;
 -- Administration: for those who are granted it. capture() can only be put to use by who may create triggers
--- on a base table, and does nothing on others.
+-- on a base table, and does nothing on others; guard_target() does nothing but on the table of a projection.
 REVOKE ALL ON FUNCTION
     freshcrm.create_projection(regclass, name[], name, text, text, jsonb),
     freshcrm.drop_projection(regclass, boolean),

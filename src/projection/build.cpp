@@ -10,6 +10,7 @@
 #include "projection/partitions.hpp"
 #include "projection/recompute.hpp"
 #include "projection/target.hpp"
+#include "projection/target_guard.hpp"
 #include "projection/triggers.hpp"
 #include "projection/user_mapping.hpp"
 
@@ -152,6 +153,9 @@ Oid CreateAsOwner(const Request& request) {
                        ColumnNames(request.source), InvalidOid, nullptr, fallback_tables});
     Projection* projection = OpenProjection(id);
     CreateTriggers(projection, request.options);
+    if (!DirectWritesOption(request.options)) {
+        CreateGuard(target.relid);
+    }
     SetWhole(id, target.relid);
     SPI_finish();
 
@@ -227,6 +231,7 @@ void DropProjection(Oid target, bool keep_table) {
     RemoveDefinition(definition->id);
     DropTriggers(definition->id);
     if (definition->target_adopted || keep_table) {
+        DropGuard(target);
         return;
     }
     const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
@@ -243,6 +248,7 @@ void ForgetDropped() {
     ListCell* cell;
     foreach (cell, DanglingDefinitions()) {
         const int32 id = lfirst_int(cell);
+        DropGuard(FindDefinition(id)->target);
         RemoveDefinition(id);
         DropTriggers(id);
     }

@@ -8,6 +8,7 @@
 #include "projection/follow.hpp"
 #include "projection/maintain.hpp"
 #include "projection/recompute.hpp"
+#include "projection/target_guard.hpp"
 #include "projection/trigger_sync.hpp"
 #include "projection/verify.hpp"
 
@@ -128,6 +129,15 @@ FRESHCRM_FUNCTION(freshcrm_capture) {
                         errmsg("freshcrm.capture() was not called by a trigger")));
     }
     Capture(reinterpret_cast<TriggerData*>(fcinfo->context));
+    PG_RETURN_POINTER(nullptr);
+}
+
+FRESHCRM_FUNCTION(freshcrm_guard_target) {
+    if (!CALLED_AS_TRIGGER(fcinfo)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("freshcrm.guard_target() was not called by a trigger")));
+    }
+    GuardTarget(reinterpret_cast<TriggerData*>(fcinfo->context));
     PG_RETURN_POINTER(nullptr);
 }
 
