@@ -118,6 +118,18 @@ AS 'MODULE_PATHNAME', 'freshcrm_explain_view';
 COMMENT ON FUNCTION freshcrm.explain_projection(regclass, name[], jsonb) IS
 'the same for a view of which there is no projection yet';
 
+CREATE FUNCTION freshcrm.explain_row_security(
+    projection regclass,
+    OUT base_table regclass,
+    OUT policy name,
+    OUT template text
+) RETURNS SETOF record
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'freshcrm_explain_row_security';
+
+COMMENT ON FUNCTION freshcrm.explain_row_security(regclass) IS
+'statements that protect the table of a projection as the policies of the base tables protect their rows, where the view has the columns';
+
 CREATE VIEW freshcrm.projections AS
 SELECT
     p.target AS projection,
@@ -194,6 +206,7 @@ REVOKE ALL ON FUNCTION
     freshcrm.verify_projection(regclass, boolean),
     freshcrm.explain_projection(regclass),
     freshcrm.explain_projection(regclass, name[], jsonb),
+    freshcrm.explain_row_security(regclass),
     freshcrm.forget_dropped(),
     freshcrm.follow_ddl()
 FROM PUBLIC;

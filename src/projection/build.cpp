@@ -120,7 +120,8 @@ void WarnOfRowSecurity(const Lineage* lineage) {
         if (table->rd_rel->relrowsecurity) {
             ereport(WARNING, (errmsg("the row-level security of table %s does not protect its copy",
                                      pg::RelationForMessage(RelationGetRelid(table))),
-                              errhint("Give the projection's table policies of its own.")));
+                              errhint("Give the projection's table policies of its own: "
+                                      "freshcrm.explain_row_security() writes them.")));
         }
         table_close(table, NoLock);
     }

@@ -8,6 +8,7 @@
 #include "projection/follow.hpp"
 #include "projection/maintain.hpp"
 #include "projection/recompute.hpp"
+#include "projection/row_security.hpp"
 #include "projection/target_guard.hpp"
 #include "projection/trigger_sync.hpp"
 #include "projection/verify.hpp"
@@ -209,6 +210,15 @@ FRESHCRM_FUNCTION(freshcrm_explain_view) {
     ExplainView(PG_GETARG_OID(0), KeyArgument(PG_GETARG_ARRAYTYPE_P(1)),
                 PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(2))),
                 reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo));
+    PG_RETURN_NULL();
+}
+
+FRESHCRM_FUNCTION(freshcrm_explain_row_security) {
+    InitMaterializedSRF(fcinfo, 0);
+    const Projection* projection = OpenOwned(PG_GETARG_OID(0));
+    const freshcrm::pg::OwnerScope scope = freshcrm::pg::BeginAsOwner(projection->owner);
+    ExplainRowSecurity(projection, reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo));
+    freshcrm::pg::EndAsOwner(scope);
     PG_RETURN_NULL();
 }
 
