@@ -230,6 +230,16 @@ bool HasExpressions(const Source* source) {
     return false;
 }
 
+// As the owner, since planning already calls immutable functions of constants, and initialising
+// asks for the right to call the others.
+void PrepareExpression(const Projection* projection, Start* start) {
+    const pg::OwnerScope scope = pg::BeginAsOwner(projection->owner);
+    MemoryContext caller = MemoryContextSwitchTo(projection->context);
+    start->state = ExecInitExpr(expression_planner(start->expression), nullptr);
+    MemoryContextSwitchTo(caller);
+    pg::EndAsOwner(scope);
+}
+
 void Read(Changes* changes, const TriggerData* trigger) {
     if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event)) {
         ReadRow(changes, trigger);
@@ -257,9 +267,7 @@ Changes MakeChanges(Projection* projection, Source* source, Relation named, Memo
         for (int j = 0; j < path->start_count; ++j) {
             Start* start = &path->starts[j];
             if (start->expression != nullptr && start->state == nullptr) {
-                MemoryContext caller = MemoryContextSwitchTo(projection->context);
-                start->state = ExecInitExpr(expression_planner(start->expression), nullptr);
-                MemoryContextSwitchTo(caller);
+                PrepareExpression(projection, start);
             }
         }
     }
