@@ -114,14 +114,6 @@ const char* Operand(const Writer& writer, const ColumnRef& column, bool element,
     return psprintf("(%s)::%s", text, pg::QualifiedType(type, -1));
 }
 
-// An array of operands, cast likewise: an operator of just these types could be another's.
-const char* ArrayOperand(const Writer& writer, const ColumnRef& column, Oid element_type) {
-    Oid collation;
-    const Oid found = get_base_element_type(ColumnType(writer.view, column, &collation));
-    return Operand(writer, column, false,
-                   found == element_type ? InvalidOid : get_array_type(element_type));
-}
-
 const char* Condition(const Writer& writer, const PathCondition& condition) {
     const WalkedEquality& equality = EqualityAt(writer.view, condition.equality);
     const auto op = [&](bool in_order) {
@@ -141,10 +133,10 @@ const char* Condition(const Writer& writer, const PathCondition& condition) {
     }
     if (enters_left) {
         return psprintf("%s %s ANY (%s)", Operand(writer, condition.enter, false, enter_type),
-                        op(true), ArrayOperand(writer, condition.probe, probe_type));
+                        op(true), Operand(writer, condition.probe, false, InvalidOid));
     }
     return psprintf("%s %s ANY (%s)", Operand(writer, condition.probe, false, probe_type), op(true),
-                    ArrayOperand(writer, condition.enter, enter_type));
+                    Operand(writer, condition.enter, false, InvalidOid));
 }
 
 const char* Query(const Writer& writer) {
