@@ -243,5 +243,6 @@ DROP OWNED BY :"r";
 DROP ROLE :"r";
 DROP SCHEMA names CASCADE;
 DROP SCHEMA hostile CASCADE;
+DROP FUNCTION public.difference(regclass);
 DROP OWNED BY freshcrm_owner, freshcrm_clerk;
 DROP ROLE freshcrm_owner, freshcrm_clerk;
