@@ -32,6 +32,13 @@ AS 'MODULE_PATHNAME', 'freshcrm_capture';
 COMMENT ON FUNCTION freshcrm.capture() IS
 'trigger function on the base tables of a projection: recomputes the keys that a statement affected';
 
+CREATE FUNCTION freshcrm.guard_target() RETURNS trigger
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'freshcrm_guard_target';
+
+COMMENT ON FUNCTION freshcrm.guard_target() IS
+'trigger function on the table of a projection: refuses every write but those that keep it equal to its view';
+
 CREATE FUNCTION freshcrm.create_projection(
     source regclass,
     key name[],
@@ -139,6 +146,18 @@ AS 'MODULE_PATHNAME', 'freshcrm_explain_view';
 COMMENT ON FUNCTION freshcrm.explain_projection(regclass, name[], jsonb) IS
 'the same for a view of which there is no projection yet';
 
+CREATE FUNCTION freshcrm.explain_row_security(
+    projection regclass,
+    OUT base_table regclass,
+    OUT policy name,
+    OUT template text
+) RETURNS SETOF record
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'freshcrm_explain_row_security';
+
+COMMENT ON FUNCTION freshcrm.explain_row_security(regclass) IS
+'statements that protect the table of a projection as the policies of the base tables protect their rows, where the view has the columns';
+
 CREATE VIEW freshcrm.projections AS
 SELECT
     p.target AS projection,
@@ -207,7 +226,7 @@ COMMENT ON EVENT TRIGGER freshcrm_follow_ddl IS
 GRANT USAGE ON SCHEMA freshcrm TO PUBLIC;
 GRANT SELECT ON freshcrm.projections TO PUBLIC;
 -- Administration: for those who are granted it. capture() can only be put to use by who may create triggers
--- on a base table, and does nothing on others.
+-- on a base table, and does nothing on others; guard_target() does nothing but on the table of a projection.
 REVOKE ALL ON PROCEDURE freshcrm.rebuild_projection(regclass, integer, bigint, bigint, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION
     freshcrm.create_projection(regclass, name[], name, text, text, jsonb),
@@ -217,6 +236,7 @@ REVOKE ALL ON FUNCTION
     freshcrm.verify_projection(regclass, boolean),
     freshcrm.explain_projection(regclass),
     freshcrm.explain_projection(regclass, name[], jsonb),
+    freshcrm.explain_row_security(regclass),
     freshcrm.forget_dropped(),
     freshcrm.follow_ddl()
 FROM PUBLIC;

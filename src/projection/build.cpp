@@ -10,6 +10,7 @@
 #include "projection/options.hpp"
 #include "projection/query_text.hpp"
 #include "projection/target.hpp"
+#include "projection/target_guard.hpp"
 #include "projection/triggers.hpp"
 #include "projection/user_mapping.hpp"
 
@@ -107,7 +108,8 @@ void WarnOfRowSecurity(const Lineage* lineage) {
         if (table->rd_rel->relrowsecurity) {
             ereport(WARNING, (errmsg("the row-level security of table %s does not protect its copy",
                                      pg::RelationForMessage(RelationGetRelid(table))),
-                              errhint("Give the projection's table policies of its own.")));
+                              errhint("Give the projection's table policies of its own: "
+                                      "freshcrm.explain_row_security() writes them.")));
         }
         table_close(table, NoLock);
     }
@@ -142,6 +144,9 @@ Oid CreateAsOwner(const Request& request) {
     Maintain(projection, [&] { CheckUserMappings(projection); });
     Backfill(projection);
     CreateTriggers(projection, request.options);
+    if (!DirectWritesOption(request.options)) {
+        CreateGuard(target.relid);
+    }
     SetWhole(id, target.relid);
     SPI_finish();
     WarnOfRowSecurity(lineage);
@@ -236,7 +241,9 @@ void DropProjection(Oid target, bool keep_table) {
     }
     RemoveDefinition(definition->id);
     DropTriggers(definition->id);
-    if (!definition->target_adopted && !keep_table) {
+    if (definition->target_adopted || keep_table) {
+        DropGuard(target);
+    } else {
         Drop("TABLE", target);
     }
     if (definition->source_made && !PassOnSource(definition->source)) {
@@ -248,6 +255,7 @@ void ForgetDropped() {
     ListCell* cell;
     foreach (cell, DanglingDefinitions()) {
         const int32 id = lfirst_int(cell);
+        DropGuard(FindDefinition(id)->target);
         RemoveDefinition(id);
         DropTriggers(id);
     }

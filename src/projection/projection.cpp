@@ -130,6 +130,15 @@ void FindOwner(Projection* projection) {
     }
 }
 
+void SetCasts(Key* key, Oid equality) {
+    Oid left;
+    Oid right;
+    op_input_types(equality, &left, &right);
+    const bool exact = left == key->type || IsPolymorphicType(left) || left == RECORDOID;
+    key->cast = exact ? "" : psprintf("::%s", pg::QualifiedType(left, -1));
+    key->array_cast = exact ? "" : psprintf("%s[]", key->cast);
+}
+
 Key LoadKey(const char* name, const KeyColumn& column, MemoryContext context) {
     Key key{};
     key.name = name;
@@ -139,6 +148,7 @@ Key LoadKey(const char* name, const KeyColumn& column, MemoryContext context) {
     const TypeCacheEntry* type =
         lookup_type_cache(key.type, TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC | TYPECACHE_HASH_PROC);
     key.equals = pg::QualifiedOperator(type->eq_opr);
+    SetCasts(&key, type->eq_opr);
     fmgr_info_cxt(type->cmp_proc, &key.compare, context);
     if (OidIsValid(type->hash_proc)) {
         fmgr_info_cxt(type->hash_proc, &key.hash, context);

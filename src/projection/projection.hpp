@@ -32,6 +32,10 @@ struct Key {
     Oid type;
     Oid collation;
     const char* equals;  // OPERATOR(schema.=)
+    // What casts an operand of it, or an array of them, to exactly what it takes: "" or ::type. By
+    // other operands one that somebody else has made in that schema could be meant.
+    const char* cast;
+    const char* array_cast;
     FmgrInfo compare;
     FmgrInfo hash;  // fn_oid is invalid when the type has no hash operator class
     int16 length;

@@ -9,6 +9,8 @@
 #include "projection/maintain.hpp"
 #include "projection/query_text.hpp"
 #include "projection/rebuild.hpp"
+#include "projection/row_security.hpp"
+#include "projection/target_guard.hpp"
 #include "projection/trigger_sync.hpp"
 #include "projection/verify.hpp"
 
@@ -135,6 +137,15 @@ FRESHCRM_FUNCTION(freshcrm_capture) {
     PG_RETURN_POINTER(nullptr);
 }
 
+FRESHCRM_FUNCTION(freshcrm_guard_target) {
+    if (!CALLED_AS_TRIGGER(fcinfo)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("freshcrm.guard_target() was not called by a trigger")));
+    }
+    GuardTarget(reinterpret_cast<TriggerData*>(fcinfo->context));
+    PG_RETURN_POINTER(nullptr);
+}
+
 FRESHCRM_FUNCTION(freshcrm_create_projection) {
     PG_RETURN_OID(CreateProjection(ReadRequest(fcinfo, "source")));
 }
@@ -229,6 +240,15 @@ FRESHCRM_FUNCTION(freshcrm_explain_view) {
     ExplainView(PG_GETARG_OID(0), KeyArgument(PG_GETARG_ARRAYTYPE_P(1)),
                 PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(2))),
                 reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo));
+    PG_RETURN_NULL();
+}
+
+FRESHCRM_FUNCTION(freshcrm_explain_row_security) {
+    InitMaterializedSRF(fcinfo, 0);
+    const Projection* projection = OpenOwned(PG_GETARG_OID(0));
+    const freshcrm::pg::OwnerScope scope = freshcrm::pg::BeginAsOwner(projection->owner);
+    ExplainRowSecurity(projection, reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo));
+    freshcrm::pg::EndAsOwner(scope);
     PG_RETURN_NULL();
 }
 

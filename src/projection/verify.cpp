@@ -7,6 +7,7 @@
 #include "projection/statements.hpp"
 
 extern "C" {
+#include "access/transam.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 }
@@ -40,6 +41,20 @@ const char* Difference(const Projection* projection, const DiffRow& row) {
     return std::strcmp(stored, row.tag) == 0 ? nullptr : "different";
 }
 
+// What stands for a value in JSON: the text of types that are not the server's own, whose owners
+// could have a cast to JSON called.
+Datum JsonArgument(Oid type, Datum value, Oid* argument_type) {
+    *argument_type = type;
+    if (getBaseType(type) < FirstNormalObjectId) {
+        return value;
+    }
+    Oid output;
+    bool is_varlena;
+    getTypeOutputInfo(type, &output, &is_varlena);
+    *argument_type = TEXTOID;
+    return CStringGetTextDatum(OidOutputFunctionCall(output, value));
+}
+
 // {"<key column>": <value>, …}
 Datum KeyObject(const Projection* projection, const Datum* key) {
     auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * 2 * INDEX_MAX_KEYS));
@@ -52,8 +67,8 @@ Datum KeyObject(const Projection* projection, const Datum* key) {
         appendStringInfo(&sql, "%s$%d, $%d", i > 0 ? ", " : "", count + 1, count + 2);
         types[count] = TEXTOID;
         values[count++] = CStringGetTextDatum(projection->keys[i].name);
-        types[count] = projection->keys[i].type;
-        values[count++] = key[i];
+        values[count] = JsonArgument(projection->keys[i].type, key[i], &types[count]);
+        ++count;
     }
     appendStringInfoChar(&sql, ')');
     if (SPI_execute_with_args(sql.data, count, types, values, nullptr, true, 1) != SPI_OK_SELECT) {
