@@ -71,7 +71,9 @@ constexpr const char* kAffected =
     "bool_or(u.objid = p.target), coalesce((SELECT max(c.objsubid) FROM changed AS c "
     "WHERE c.classid = 'pg_class'::regclass AND c.objid = p.target), 0)::int2 "
     "FROM freshcrm.projection AS p JOIN up AS u ON u.classid = 'pg_class'::regclass "
-    "AND (u.objid = p.source OR u.objid = p.target AND u.reach > 1) "
+    "AND (u.objid = p.source OR u.objid = p.target AND u.reach > 1 "
+    // A restore that loads the definitions with triggers disabled.
+    "OR u.objid = 'freshcrm.projection'::regclass AND p.whole NOT IN (0, p.target)) "
     "GROUP BY p.id ORDER BY p.id";
 
 int32 IntColumn(uint64 row, int column) {

@@ -9,6 +9,7 @@
 #include "projection/options.hpp"
 #include "projection/partitions.hpp"
 #include "projection/recompute.hpp"
+#include "projection/restored.hpp"
 #include "projection/target.hpp"
 #include "projection/triggers.hpp"
 #include "projection/user_mapping.hpp"
@@ -150,6 +151,7 @@ Oid CreateAsOwner(const Request& request) {
         AddDefinition({0, target.relid, request.source, request.keys, request.mode,
                        request.on_error, request.options, target.adopted,
                        ColumnNames(request.source), InvalidOid, nullptr, fallback_tables});
+    DropOrphanTriggers(id, lineage);
     Projection* projection = OpenProjection(id);
     CreateTriggers(projection, request.options);
     SetWhole(id, target.relid);

@@ -6,6 +6,7 @@
 #include "projection/maintain.hpp"
 #include "projection/partitions.hpp"
 #include "projection/recompute.hpp"
+#include "projection/restored.hpp"
 #include "projection/user_mapping.hpp"
 
 extern "C" {
@@ -186,8 +187,13 @@ void Capture(TriggerData* trigger) {
                         errmsg("freshcrm.capture() must be called AFTER a change"),
                         errhint("Create projections with freshcrm.create_projection().")));
     }
-    Projection* projection = OpenProjection(ProjectionIdOf(trigger->tg_trigger));
+    const int32 id = ProjectionIdOf(trigger->tg_trigger);
     const Oid named = RelationGetRelid(trigger->tg_relation);
+    Projection* projection = OpenMaintained(id);
+    if (projection == nullptr) {
+        LeaveUnmaintained(id, named);
+        return;
+    }
     bool found = false;
     for (int i = 0; i < projection->lineage->source_count; ++i) {
         Source* source = &projection->lineage->sources[i];

@@ -6,10 +6,12 @@
 
 extern "C" {
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "storage/bufmgr.h"
 #include "utils/array.h"
+#include "utils/inval.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
@@ -224,11 +226,15 @@ void SetColumns(int32 id, const List* keys, const List* columns) {
            types, values);
 }
 
-void SetWhole(int32 id, Oid target) {
+void SetWhole(int32 id, Oid whole) {
     Oid types[] = {INT4OID, OIDOID};
-    Datum values[] = {Int32GetDatum(id), ObjectIdGetDatum(target)};
+    Datum values[] = {Int32GetDatum(id), ObjectIdGetDatum(whole)};
     Change("UPDATE freshcrm.projection SET whole = $2 WHERE id = $1", lengthof(types), types,
            values);
+    // Sessions remember whether it is (Projection::restored).
+    if (whole >= FirstNormalObjectId) {
+        CacheInvalidateRelcacheByRelid(whole);
+    }
 }
 
 void SetProblem(int32 id, const char* problem) {

@@ -34,6 +34,14 @@ inline bool IsWhole(const Definition* definition) {
     return definition->whole == definition->target;
 }
 
+// A value of `whole`, and the OID of no table: rows of its tables were written before.
+inline constexpr Oid kWrittenWhileRestored = 1;
+
+// In a restored database, until the restore is seen to be complete (restored.hpp).
+inline bool IsRestored(const Definition* definition) {
+    return OidIsValid(definition->whole) && !IsWhole(definition);
+}
+
 // Who may read and write the table; invalid when there is none.
 Oid OwnerOfDefinitions();
 
@@ -56,7 +64,7 @@ int32 AddDefinition(const Definition& definition);
 void RemoveDefinition(int32 id);
 
 void SetColumns(int32 id, const List* keys, const List* columns);
-void SetWhole(int32 id, Oid target);             // invalid: not whole
+void SetWhole(int32 id, Oid whole);
 void SetProblem(int32 id, const char* problem);  // null: none
 
 }  // namespace freshcrm::projection

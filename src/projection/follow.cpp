@@ -8,6 +8,7 @@
 #include "projection/dependencies.hpp"
 #include "projection/maintain.hpp"
 #include "projection/recompute.hpp"
+#include "projection/restored.hpp"
 #include "projection/target.hpp"
 #include "projection/trigger_sync.hpp"
 #include "projection/triggers.hpp"
@@ -189,17 +190,11 @@ void Follow(const Affected* affected) {
         !OidIsValid(pg::OwnerOfRelation(definition->source))) {
         return;
     }
-    if (!OidIsValid(definition->whole)) {
-        return;
+    if (IsRestored(definition)) {
+        FollowRestore(definition);
     }
     if (!IsWhole(definition)) {
-        SPI_connect();
-        const bool whole = BecomesWhole(definition);
-        SPI_finish();
-        // The rows were restored too, as they were.
-        if (!whole || definition->problem == nullptr) {
-            return;
-        }
+        return;
     }
     ErrorContextCallback context{};
     context.previous = error_context_stack;

@@ -44,6 +44,7 @@ struct Projection {
     Oid target;
     Oid source;
     Oid owner;         // of view and target: as whom maintenance runs
+    bool restored;     // see IsRestored()
     const char* name;  // the target, for messages
 
     TupleDesc columns;          // of the view
@@ -67,6 +68,9 @@ struct Projection {
 // Raises 42704 when there is none, 55000 when the target no longer fits the view or has another
 // owner, and what TraceLineage() raises.
 Projection* OpenProjection(int32 id);
+
+// The same for upkeep; null when there is no definition or it IsRestored().
+Projection* OpenMaintained(int32 id);
 
 // Registers the invalidation callbacks; once a backend.
 void InitProjectionCache();

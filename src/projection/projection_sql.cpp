@@ -8,6 +8,7 @@
 #include "projection/follow.hpp"
 #include "projection/maintain.hpp"
 #include "projection/recompute.hpp"
+#include "projection/restored.hpp"
 #include "projection/trigger_sync.hpp"
 #include "projection/verify.hpp"
 
@@ -128,6 +129,22 @@ FRESHCRM_FUNCTION(freshcrm_capture) {
                         errmsg("freshcrm.capture() was not called by a trigger")));
     }
     Capture(reinterpret_cast<TriggerData*>(fcinfo->context));
+    PG_RETURN_POINTER(nullptr);
+}
+
+FRESHCRM_FUNCTION(freshcrm_follow_load) {
+    if (!CALLED_AS_TRIGGER(fcinfo)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("freshcrm.follow_load() was not called by a trigger")));
+    }
+    const auto* trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
+    const int number = SPI_fnumber(RelationGetDescr(trigger->tg_relation), "id");
+    bool isnull;
+    const Datum id = TRIGGER_FIRED_FOR_ROW(trigger->tg_event) && number > 0
+                         ? SPI_getbinval(trigger->tg_trigtuple,
+                                         RelationGetDescr(trigger->tg_relation), number, &isnull)
+                         : Int32GetDatum(0);
+    FollowLoad(DatumGetInt32(id));
     PG_RETURN_POINTER(nullptr);
 }
 

@@ -71,19 +71,19 @@ void Report(const Projection* projection, const char* difference, const Datum* k
     SPI_freetuptable(SPI_tuptable);
 }
 
-}  // namespace
-
-void VerifyProjection(Projection* projection, bool repair, ReturnSetInfo* result) {
-    KeySet wrong = MakeProjectionKeys(projection, CurrentMemoryContext);
+// Calls `see` with the difference (null: none) and the key of each row of view and target, in one
+// snapshot, until it returns false.
+template <typename See>
+void Compare(Projection* projection, See see) {
     DiffRow row = MakeDiffRow(projection);
     KeyChecker unique = MakeKeyChecker(projection);
-
+    bool go_on = true;
     pg::PushFreshSnapshot();
     Portal portal = SPI_cursor_open(nullptr, VerifyAll(projection), nullptr, nullptr, true);
-    for (SPI_cursor_fetch(portal, true, kBatch); SPI_processed > 0;
+    for (SPI_cursor_fetch(portal, true, kBatch); go_on && SPI_processed > 0;
          SPI_cursor_fetch(portal, true, kBatch)) {
         SPITupleTable* rows = SPI_tuptable;
-        for (uint64 i = 0; i < rows->numvals; ++i) {
+        for (uint64 i = 0; go_on && i < rows->numvals; ++i) {
             CHECK_FOR_INTERRUPTS();
             ReadDiffRow(projection, &row, rows->vals[i], rows->tupdesc);
             const char* difference = Difference(projection, row);
@@ -91,20 +91,38 @@ void VerifyProjection(Projection* projection, bool repair, ReturnSetInfo* result
             if (row.in_view) {
                 CheckUnique(&unique, key);
             }
-            if (difference != nullptr) {
-                Report(projection, difference, key, result);
-                Add(&wrong, key);
-            }
+            go_on = see(difference, key);
         }
         SPI_freetuptable(rows);
     }
     SPI_cursor_close(portal);
     PopActiveSnapshot();
+}
 
+}  // namespace
+
+void VerifyProjection(Projection* projection, bool repair, ReturnSetInfo* result) {
+    KeySet wrong = MakeProjectionKeys(projection, CurrentMemoryContext);
+    Compare(projection, [&](const char* difference, const Datum* key) {
+        if (difference != nullptr) {
+            Report(projection, difference, key, result);
+            Add(&wrong, key);
+        }
+        return true;
+    });
     if (repair) {
         SortUnique(&wrong);
         (void)RecomputeKeys(projection, &wrong, Write::kAlways);
     }
+}
+
+bool EqualsView(Projection* projection) {
+    bool equal = true;
+    Compare(projection, [&](const char* difference, const Datum*) {
+        equal = difference == nullptr;
+        return equal;
+    });
+    return equal;
 }
 
 }  // namespace freshcrm::projection

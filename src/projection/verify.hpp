@@ -18,4 +18,7 @@ namespace freshcrm::projection {
 // Maintain(). Raises 21000 and 23502 as recompute does.
 void VerifyProjection(Projection* projection, bool repair, ReturnSetInfo* result);
 
+// Whether nothing differs; changes nothing. Within Maintain().
+bool EqualsView(Projection* projection);
+
 }  // namespace freshcrm::projection
