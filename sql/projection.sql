@@ -41,6 +41,7 @@ COMMENT ON FUNCTION freshcrm.follow_load() IS
 -- A definition that a dump brings has seen its triggers complete, one that is being made has not.
 CREATE TRIGGER projection_loaded AFTER INSERT ON freshcrm.projection
 FOR EACH ROW WHEN (new.whole <> 0) EXECUTE FUNCTION freshcrm.follow_load();
+ALTER TABLE freshcrm.projection ENABLE ALWAYS TRIGGER projection_loaded;
 
 CREATE FUNCTION freshcrm.create_projection(
     source regclass,
