@@ -208,7 +208,10 @@ void Capture(TriggerData* trigger) {
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("table %s is no source of projection %s",
                                pg::RelationForMessage(named), projection->name),
-                        errhint("Drop the trigger \"%s\".", trigger->tg_trigger->tgname)));
+                        errhint("Drop the trigger \"%s\". If the table was restored from another "
+                                "database, create its projection again with "
+                                "freshcrm.create_projection(), which replaces the triggers.",
+                                trigger->tg_trigger->tgname)));
     }
 }
 

@@ -191,7 +191,9 @@ void Follow(const Affected* affected) {
         return;
     }
     if (IsRestored(definition)) {
+        // Its rows come with the restore, the rights that upkeep needs after it.
         FollowRestore(definition);
+        return;
     }
     if (!IsWhole(definition)) {
         return;

@@ -123,9 +123,9 @@ void CompleteByTrigger(Definition* definition) {
 // each other. Who comes last finds all complete.
 void CompleteByComparison(Definition* definition) {
     if (FindTriggers(definition->id) == NIL || TriggerProblem(definition) != nullptr ||
-        IsEmpty(definition->target) || !LockRestore(definition->target, false) ||
-        !ConditionalLockRelationOid(definition->target, ShareRowExclusiveLock) ||
-        !LockAtOnce(WrittenTables(definition)) || !EqualsItsView(definition)) {
+        !LockRestore(definition->target, false) ||
+        !LockAtOnce(lappend_oid(WrittenTables(definition), definition->target)) ||
+        IsEmpty(definition->target) || !EqualsItsView(definition)) {
         return;
     }
     MakeWhole(definition);

@@ -18,13 +18,16 @@ namespace {
 // The first trigger that is wanted and not there as it was made. In `used` is what the view $1
 // reads, $2 is the projection's id; $3 says that disabled triggers count as there. Types and events
 // are those of pg_trigger.h; 29 is that of the row trigger for the replication role replica. Those
-// that are enabled are given their firing back by RestoreFiring().
+// that are enabled are given their firing back by RestoreFiring(). It locks no table, as
+// pg_partition_tree() would: parallel restores alter several at once.
 const char* ProblemSql() {
     return psprintf(
         "%s, tables AS (SELECT c.oid FROM used AS u JOIN pg_catalog.pg_class AS c "
-        "ON c.oid = u.relid AND c.relkind IN ('r', 'p')), expected AS (SELECT oid FROM tables "
-        "UNION SELECT p.relid FROM tables, pg_catalog.pg_partition_tree(oid) AS p "
-        "UNION SELECT a.relid FROM tables, pg_catalog.pg_partition_ancestors(oid) AS a (relid)) "
+        "ON c.oid = u.relid AND c.relkind IN ('r', 'p')), tree AS (SELECT oid FROM tables "
+        "UNION SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_class AS c ON c.oid = tree.oid "
+        "AND c.relkind = 'p' JOIN pg_catalog.pg_inherits AS i ON i.inhparent = c.oid), "
+        "expected AS (SELECT oid FROM tree UNION SELECT a.relid FROM tables, "
+        "pg_catalog.pg_partition_ancestors(oid) AS a (relid)) "
         "SELECT pg_catalog.format('The trigger of %%s on table %%s is missing or disabled.', "
         "e.name, t.oid::pg_catalog.regclass) FROM expected AS t CROSS JOIN (VALUES "
         "('INSERT', 4, '{O,A}'::\"char\"[], false, true), ('UPDATE', 16, '{O,A}', true, true), "
