@@ -20,12 +20,6 @@ namespace freshcrm::projection {
 
 namespace {
 
-// Invalid when it does not exist.
-Oid DefinitionTable() {
-    const Oid schema = get_namespace_oid("freshcrm", true);
-    return OidIsValid(schema) ? get_relname_relid("projection", schema) : InvalidOid;
-}
-
 // Runs a statement on freshcrm.projection, as its owner, on its latest state; `use` reads the
 // result while SPI is connected.
 template <typename Use>
@@ -66,15 +60,6 @@ Datum NameArray(const List* names) {
     }
     return PointerGetDatum(
         construct_array(values, count, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
-}
-
-Datum OidArray(const List* oids) {
-    const int count = list_length(oids);
-    auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(count)));
-    for (int i = 0; i < count; ++i) {
-        values[i] = ObjectIdGetDatum(list_nth_oid(oids, i));
-    }
-    return PointerGetDatum(construct_array(values, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
 }
 
 List* OidList(ArrayType* array) {
@@ -125,6 +110,20 @@ void Change(const char* sql, int nargs, Oid* types, Datum* values) {
 }
 
 }  // namespace
+
+Oid DefinitionTable() {
+    const Oid schema = get_namespace_oid("freshcrm", true);
+    return OidIsValid(schema) ? get_relname_relid("projection", schema) : InvalidOid;
+}
+
+Datum OidArray(const List* oids) {
+    const int count = list_length(oids);
+    auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(count)));
+    for (int i = 0; i < count; ++i) {
+        values[i] = ObjectIdGetDatum(list_nth_oid(oids, i));
+    }
+    return PointerGetDatum(construct_array(values, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+}
 
 Oid OwnerOfDefinitions() {
     return pg::OwnerOfRelation(DefinitionTable());
@@ -235,6 +234,21 @@ void SetWhole(int32 id, Oid whole) {
     if (whole >= FirstNormalObjectId) {
         CacheInvalidateRelcacheByRelid(whole);
     }
+}
+
+bool CompleteRestore(int32 id) {
+    Oid types[] = {INT4OID, OIDOID};
+    Datum values[] = {Int32GetDatum(id), ObjectIdGetDatum(kWrittenWhileRestored)};
+    Oid target = InvalidOid;
+    OnDefinitions(
+        "UPDATE freshcrm.projection SET whole = target WHERE id = $1 AND whole <> $2 "
+        "RETURNING target",
+        lengthof(types), types, values, false,
+        [&] { target = SPI_processed > 0 ? DatumGetObjectId(Column(1)) : InvalidOid; });
+    if (OidIsValid(target)) {
+        CacheInvalidateRelcacheByRelid(target);
+    }
+    return OidIsValid(target);
 }
 
 void SetProblem(int32 id, const char* problem) {

@@ -42,6 +42,11 @@ inline bool IsRestored(const Definition* definition) {
     return OidIsValid(definition->whole) && !IsWhole(definition);
 }
 
+// The table freshcrm.projection; invalid when it does not exist.
+Oid DefinitionTable();
+
+Datum OidArray(const List* oids);
+
 // Who may read and write the table; invalid when there is none.
 Oid OwnerOfDefinitions();
 
@@ -65,6 +70,9 @@ void RemoveDefinition(int32 id);
 
 void SetColumns(int32 id, const List* keys, const List* columns);
 void SetWhole(int32 id, Oid whole);
+// Makes a restored one whole, if none of its tables was written; returns whether. Waits for who is
+// writing that it was.
+bool CompleteRestore(int32 id);
 void SetProblem(int32 id, const char* problem);  // null: none
 
 }  // namespace freshcrm::projection

@@ -225,7 +225,12 @@ void FollowAll(const List* affected) {
 
 }  // namespace
 
-void FollowCommands() {
+void FollowCommands(bool made_trigger) {
+    if (made_trigger && OidIsValid(DefinitionTable())) {
+        const pg::OwnerScope scope = pg::BeginAsOwner(OwnerOfDefinitions());
+        WaitForDefinitions();
+        pg::EndAsOwner(scope);
+    }
     FollowAll(AffectedByCommands());
 }
 

@@ -234,6 +234,7 @@ FRESHCRM_FUNCTION(freshcrm_follow_ddl) {
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("freshcrm.follow_ddl() was not called by an event trigger")));
     }
-    FollowCommands();
+    const auto* trigger = reinterpret_cast<EventTriggerData*>(fcinfo->context);
+    FollowCommands(trigger->tag == CMDTAG_CREATE_TRIGGER);
     PG_RETURN_NULL();
 }

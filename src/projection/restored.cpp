@@ -30,6 +30,14 @@ constexpr const char* kMadeTrigger =
     "WHERE e.command_tag = 'CREATE TRIGGER' AND g.tgfoid = 'freshcrm.capture'::regproc "
     "AND g.tgargs = pg_catalog.convert_to($1::text, 'UTF8') || '\\x00'";
 
+// Whether it made one of a projection that is not there, or not yet.
+constexpr const char* kMadeForUnknown =
+    "SELECT FROM pg_catalog.pg_event_trigger_ddl_commands() AS e JOIN pg_catalog.pg_trigger AS g "
+    "ON e.classid = 'pg_catalog.pg_trigger'::regclass AND g.oid = e.objid "
+    "WHERE e.command_tag = 'CREATE TRIGGER' AND g.tgfoid = 'freshcrm.capture'::regproc "
+    "AND NOT EXISTS (SELECT FROM freshcrm.projection AS p "
+    "WHERE g.tgargs = pg_catalog.convert_to(p.id::text, 'UTF8') || '\\x00')";
+
 bool MadeTrigger(int32 id) {
     Oid type = INT4OID;
     Datum value = Int32GetDatum(id);
@@ -41,12 +49,21 @@ bool MadeTrigger(int32 id) {
     return SPI_processed > 0;
 }
 
-// Waits for a load of it that began by emptying it, as a parallel restore does.
-bool IsEmpty(Oid table) {
-    Relation relation = table_open(table, AccessShareLock);
-    const bool empty = RelationGetNumberOfBlocks(relation) == 0;
+// Whether a table has rows, or has had some. Where an ALTER TABLE or a load that empties it first
+// is under way, that is waited for or counts as none.
+bool IsFilled(Oid table, bool wait) {
+    if (get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE) {
+        return true;
+    }
+    if (wait) {
+        LockRelationOid(table, AccessShareLock);
+    } else if (!ConditionalLockRelationOid(table, AccessShareLock)) {
+        return false;
+    }
+    Relation relation = table_open(table, NoLock);
+    const bool filled = RelationGetNumberOfBlocks(relation) > 0;
     table_close(relation, NoLock);
-    return empty;
+    return filled;
 }
 
 // Whether the view has rows; also when that cannot be known yet, because a restore grants rights
@@ -68,11 +85,6 @@ bool MayHaveRows(const Definition* definition) {
     return some || !known;
 }
 
-void MakeWhole(Definition* definition) {
-    SetWhole(definition->id, definition->target);
-    definition->whole = definition->target;
-}
-
 // The tables whose writers are captured; a list of OIDs in ascending order.
 List* WrittenTables(const Definition* definition) {
     List* tables = NIL;
@@ -82,6 +94,21 @@ List* WrittenTables(const Definition* definition) {
     }
     list_sort(tables, list_oid_cmp);
     return tables;
+}
+
+// Whether somebody else is writing to one of them, as far as a load.
+bool AreWritten(const List* tables) {
+    Oid type = OIDARRAYOID;
+    Datum value = OidArray(tables);
+    if (SPI_execute_with_args("SELECT FROM pg_catalog.pg_locks WHERE relation = ANY ($1) "
+                              "AND database = (SELECT oid FROM pg_catalog.pg_database "
+                              "WHERE datname = pg_catalog.current_database()) "
+                              "AND mode = 'RowExclusiveLock' AND granted "
+                              "AND pid <> pg_catalog.pg_backend_pid()",
+                              1, &type, &value, nullptr, true, 1) != SPI_OK_SELECT) {
+        elog(ERROR, "could not read pg_locks");
+    }
+    return SPI_processed > 0;
 }
 
 // Whether nobody else is writing to any of them; nobody can then until the end of the transaction.
@@ -106,45 +133,53 @@ bool EqualsItsView(const Definition* definition) {
 }
 
 // The rows were restored too, as they were.
-void CompleteByTrigger(Definition* definition) {
+void CompleteByTrigger(const Definition* definition) {
     // Each of two who make the last triggers at once would miss those of the other.
     (void)LockRestore(definition->target, true);
-    if (definition->whole == kWrittenWhileRestored || !HasAllTriggers(definition)) {
-        return;
-    }
     // A dump may lack its rows (pg_dump --exclude-table-data). A problem is shown anyway.
-    if (definition->problem != nullptr || !IsEmpty(definition->target) ||
-        !MayHaveRows(definition)) {
-        MakeWhole(definition);
+    if (HasAllTriggers(definition) &&
+        (definition->problem != nullptr || IsFilled(definition->target, true) ||
+         !MayHaveRows(definition))) {
+        CompleteRestore(definition->id);
     }
 }
 
-// A writer of before is not waited for: it may be a parallel restore, in which all would wait for
-// each other. Who comes last finds all complete.
-void CompleteByComparison(Definition* definition) {
+// Whether all that a restore writes has been written; false when that cannot be told.
+bool AreLoaded(const List* tables, bool wait) {
+    ListCell* cell;
+    foreach (cell, tables) {
+        if (!IsFilled(lfirst_oid(cell), wait)) {
+            return false;
+        }
+    }
+    return !AreWritten(tables);
+}
+
+// When the triggers were there before. Nothing but the comparison tells empty tables that are yet
+// to be loaded from others, and what was written past the projection.
+void CompleteByRows(const Definition* definition, bool wait) {
     if (FindTriggers(definition->id) == NIL || TriggerProblem(definition) != nullptr ||
-        !LockRestore(definition->target, false) ||
-        !LockAtOnce(lappend_oid(WrittenTables(definition), definition->target)) ||
-        IsEmpty(definition->target) || !EqualsItsView(definition)) {
+        !IsFilled(definition->target, wait)) {
         return;
     }
-    MakeWhole(definition);
-    SetProblem(definition->id, nullptr);
-    definition->problem = nullptr;
+    const List* tables = lappend_oid(WrittenTables(definition), definition->target);
+    const bool whole = AreLoaded(tables, wait) && CompleteRestore(definition->id);
+    // Nobody is waited for: all of a parallel restore would wait for each other.
+    if (!LockAtOnce(tables)) {
+        return;
+    }
+    if (!whole && LockRestore(definition->target, false) && EqualsItsView(definition)) {
+        SetWhole(definition->id, definition->target);
+        SetProblem(definition->id, nullptr);
+    }
+    // Enabling all triggers of a table made them fire always.
     RestoreFiring(FindTriggers(definition->id));
 }
 
 // The ids in the capture triggers of tables.
 List* CapturedIds(const List* tables) {
-    auto* relids =
-        static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(list_length(tables))));
-    ListCell* cell;
-    foreach (cell, tables) {
-        relids[foreach_current_index(cell)] = ObjectIdGetDatum(lfirst_oid(cell));
-    }
     Oid type = OIDARRAYOID;
-    Datum value = PointerGetDatum(
-        construct_array(relids, list_length(tables), OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+    Datum value = OidArray(tables);
     pg::PushFreshSnapshot();
     if (SPI_execute_with_args(
             "SELECT DISTINCT pg_catalog.convert_from(pg_catalog.btrim(tgargs, '\\x00'), 'UTF8') "
@@ -177,18 +212,31 @@ bool WarnedBefore(int32 id) {
 
 }  // namespace
 
-void FollowRestore(Definition* definition) {
+void FollowRestore(const Definition* definition) {
     SPI_connect();
     if (MadeTrigger(definition->id)) {
         CompleteByTrigger(definition);
     } else {
-        CompleteByComparison(definition);
+        CompleteByRows(definition, false);
+    }
+    SPI_finish();
+}
+
+void WaitForDefinitions() {
+    SPI_connect();
+    pg::PushFreshSnapshot();
+    if (SPI_execute(kMadeForUnknown, true, 1) != SPI_OK_SELECT) {
+        elog(ERROR, "could not read the commands of an event trigger");
+    }
+    PopActiveSnapshot();
+    if (SPI_processed > 0) {
+        LockRelationOid(DefinitionTable(), ShareLock);
     }
     SPI_finish();
 }
 
 void FollowLoad(int32 id) {
-    Definition* definition = FindDefinition(id);
+    const Definition* definition = FindDefinition(id);
     if (definition == nullptr || !IsRestored(definition) ||
         !OidIsValid(pg::OwnerOfRelation(definition->target)) ||
         !OidIsValid(pg::OwnerOfRelation(definition->source))) {
@@ -196,7 +244,7 @@ void FollowLoad(int32 id) {
     }
     const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
     SPI_connect();
-    CompleteByComparison(definition);
+    CompleteByRows(definition, true);
     SPI_finish();
     pg::EndAsOwner(scope);
 }

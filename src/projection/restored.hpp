@@ -8,10 +8,15 @@
 //     what is restored                          it is whole when
 //     schema and data, in any format, by        the last of its triggers is made, which a restore
 //       section or in parallel                    does after it has loaded the tables
-//     schema, then data --disable-triggers      all its tables are loaded and it equals its view
-//     schema, then data                         freshcrm.projection is loaded, when that comes last
-//                                                 and it equals its view; or else by
-//                                                 verify_projection(…, repair => true)
+//     the same, freshcrm.projection coming      that is loaded, and the table is
+//       after the triggers
+//     schema, then data --disable-triggers      that and all its tables are loaded
+//     schema, then data                         likewise, when freshcrm.projection comes last; or
+//     else
+//                                                 by verify_projection(…, repair => true)
+//
+// Tables count as loaded when they have rows; where one is empty, when the projection equals its
+// view and has rows.
 //
 // Until then writes to its tables pass and leave it as it is, with a warning, and its state in
 // freshcrm.projections is "restored". The same goes for triggers whose definition is not there at
@@ -24,8 +29,12 @@
 namespace freshcrm::projection {
 
 // For the end of a DDL command that affects a restored projection: it becomes whole when the
-// restore is complete, and definition->whole says so.
-void FollowRestore(Definition* definition);
+// restore is complete.
+void FollowRestore(const Definition* definition);
+
+// For the end of CREATE TRIGGER: a parallel restore may be loading the definition meanwhile. Either
+// waits for it, or keeps it from being loaded before the trigger is there to be seen.
+void WaitForDefinitions();
 
 // For a row of freshcrm.projection that a restore has loaded, maybe as the last of all rows.
 void FollowLoad(int32 id);
