@@ -39,6 +39,18 @@ AS 'MODULE_PATHNAME', 'freshcrm_guard_target';
 COMMENT ON FUNCTION freshcrm.guard_target() IS
 'trigger function on the table of a projection: refuses every write but those that keep it equal to its view';
 
+CREATE FUNCTION freshcrm.follow_load() RETURNS trigger
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'freshcrm_follow_load';
+
+COMMENT ON FUNCTION freshcrm.follow_load() IS
+'trigger function on freshcrm.projection: finds out whether the restore of a projection is complete';
+
+-- A definition that a dump brings has seen its triggers complete, one that is being made has not.
+CREATE TRIGGER projection_loaded AFTER INSERT ON freshcrm.projection
+FOR EACH ROW WHEN (new.whole <> 0) EXECUTE FUNCTION freshcrm.follow_load();
+ALTER TABLE freshcrm.projection ENABLE ALWAYS TRIGGER projection_loaded;
+
 CREATE FUNCTION freshcrm.create_projection(
     source regclass,
     key name[],
@@ -165,8 +177,11 @@ SELECT
     p.key,
     p.mode,
     p.on_error,
-    CASE WHEN p.problem IS NULL THEN 'current' ELSE 'broken' END AS state,
-    p.problem,
+    CASE WHEN p.whole NOT IN (0, p.target) THEN 'restored' WHEN p.problem IS NULL THEN 'current' ELSE 'broken' END
+        AS state,
+    CASE WHEN p.whole NOT IN (0, p.target)
+        THEN 'It was restored and has not been compared since: call freshcrm.verify_projection() with repair.'
+        ELSE p.problem END AS problem,
     ARRAY(
         SELECT DISTINCT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
@@ -237,6 +252,7 @@ REVOKE ALL ON FUNCTION
     freshcrm.explain_projection(regclass),
     freshcrm.explain_projection(regclass, name[], jsonb),
     freshcrm.explain_row_security(regclass),
+    freshcrm.follow_load(),
     freshcrm.forget_dropped(),
     freshcrm.follow_ddl()
 FROM PUBLIC;

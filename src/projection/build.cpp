@@ -9,6 +9,7 @@
 #include "projection/maintain.hpp"
 #include "projection/options.hpp"
 #include "projection/query_text.hpp"
+#include "projection/restored.hpp"
 #include "projection/target.hpp"
 #include "projection/target_guard.hpp"
 #include "projection/triggers.hpp"
@@ -143,6 +144,7 @@ Oid CreateAsOwner(const Request& request) {
     Projection* projection = OpenProjection(id);
     Maintain(projection, [&] { CheckUserMappings(projection); });
     Backfill(projection);
+    DropOrphanTriggers(id, lineage);
     CreateTriggers(projection, request.options);
     if (!DirectWritesOption(request.options)) {
         CreateGuard(target.relid);

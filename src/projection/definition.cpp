@@ -6,10 +6,12 @@
 
 extern "C" {
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "storage/bufmgr.h"
 #include "utils/array.h"
+#include "utils/inval.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
@@ -17,12 +19,6 @@ extern "C" {
 namespace freshcrm::projection {
 
 namespace {
-
-// Invalid when it does not exist.
-Oid DefinitionTable() {
-    const Oid schema = get_namespace_oid("freshcrm", true);
-    return OidIsValid(schema) ? get_relname_relid("projection", schema) : InvalidOid;
-}
 
 // Runs a statement on freshcrm.projection, as its owner, on its latest state; `use` reads the
 // result while SPI is connected.
@@ -64,15 +60,6 @@ Datum NameArray(const List* names) {
     }
     return PointerGetDatum(
         construct_array(values, count, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
-}
-
-Datum OidArray(const List* oids) {
-    const int count = list_length(oids);
-    auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(count)));
-    for (int i = 0; i < count; ++i) {
-        values[i] = ObjectIdGetDatum(list_nth_oid(oids, i));
-    }
-    return PointerGetDatum(construct_array(values, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
 }
 
 List* OidList(ArrayType* array) {
@@ -124,6 +111,20 @@ void Change(const char* sql, int nargs, Oid* types, Datum* values) {
 }
 
 }  // namespace
+
+Oid DefinitionTable() {
+    const Oid schema = get_namespace_oid("freshcrm", true);
+    return OidIsValid(schema) ? get_relname_relid("projection", schema) : InvalidOid;
+}
+
+Datum OidArray(const List* oids) {
+    const int count = list_length(oids);
+    auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(count)));
+    for (int i = 0; i < count; ++i) {
+        values[i] = ObjectIdGetDatum(list_nth_oid(oids, i));
+    }
+    return PointerGetDatum(construct_array(values, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+}
 
 Oid OwnerOfDefinitions() {
     return pg::OwnerOfRelation(DefinitionTable());
@@ -237,11 +238,30 @@ void SetColumns(int32 id, const List* keys, const List* columns) {
            types, values);
 }
 
-void SetWhole(int32 id, Oid target) {
+void SetWhole(int32 id, Oid whole) {
     Oid types[] = {INT4OID, OIDOID};
-    Datum values[] = {Int32GetDatum(id), ObjectIdGetDatum(target)};
+    Datum values[] = {Int32GetDatum(id), ObjectIdGetDatum(whole)};
     Change("UPDATE freshcrm.projection SET whole = $2 WHERE id = $1", lengthof(types), types,
            values);
+    // Sessions remember whether it is (Projection::restored).
+    if (whole >= FirstNormalObjectId) {
+        CacheInvalidateRelcacheByRelid(whole);
+    }
+}
+
+bool CompleteRestore(int32 id) {
+    Oid types[] = {INT4OID, OIDOID};
+    Datum values[] = {Int32GetDatum(id), ObjectIdGetDatum(kWrittenWhileRestored)};
+    Oid target = InvalidOid;
+    OnDefinitions(
+        "UPDATE freshcrm.projection SET whole = target WHERE id = $1 AND whole <> $2 "
+        "RETURNING target",
+        lengthof(types), types, values, false,
+        [&] { target = SPI_processed > 0 ? DatumGetObjectId(Column(1)) : InvalidOid; });
+    if (OidIsValid(target)) {
+        CacheInvalidateRelcacheByRelid(target);
+    }
+    return OidIsValid(target);
 }
 
 void SetProblem(int32 id, const char* problem) {

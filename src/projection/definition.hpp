@@ -35,6 +35,19 @@ inline bool IsWhole(const Definition* definition) {
     return definition->whole == definition->target;
 }
 
+// A value of `whole`, and the OID of no table: rows of its tables were written before.
+inline constexpr Oid kWrittenWhileRestored = 1;
+
+// In a restored database, until the restore is seen to be complete (restored.hpp).
+inline bool IsRestored(const Definition* definition) {
+    return OidIsValid(definition->whole) && !IsWhole(definition);
+}
+
+// The table freshcrm.projection; invalid when it does not exist.
+Oid DefinitionTable();
+
+Datum OidArray(const List* oids);
+
 // Who may read and write the table; invalid when there is none.
 Oid OwnerOfDefinitions();
 
@@ -61,7 +74,10 @@ int32 AddDefinition(const Definition& definition);
 void RemoveDefinition(int32 id);
 
 void SetColumns(int32 id, const List* keys, const List* columns);
-void SetWhole(int32 id, Oid target);             // invalid: not whole
+void SetWhole(int32 id, Oid whole);
+// Makes a restored one whole, if none of its tables was written; returns whether. Waits for who is
+// writing that it was.
+bool CompleteRestore(int32 id);
 void SetProblem(int32 id, const char* problem);  // null: none
 
 }  // namespace freshcrm::projection

@@ -184,15 +184,16 @@ void LockRelations(Oid source, Oid target) {
     LockRelationOid(target, RecoveryInProgress() ? AccessShareLock : RowExclusiveLock);
 }
 
-Projection* Load(int32 id) {
+// Null when there is none, or none that is maintained.
+Projection* Load(int32 id, bool maintained) {
     const Definition* definition = FindDefinition(id);
-    if (definition != nullptr) {
+    if (definition != nullptr && !(maintained && IsRestored(definition))) {
         LockRelations(definition->source, definition->target);
         // Who held them may have changed it.
         definition = FindDefinition(id);
     }
-    if (definition == nullptr) {
-        RaiseNoProjection(id);
+    if (definition == nullptr || (maintained && IsRestored(definition))) {
+        return nullptr;
     }
     const uint64 changes_before = changes;
 
@@ -204,6 +205,7 @@ Projection* Load(int32 id) {
     projection->target = definition->target;
     projection->source = definition->source;
     projection->name = pg::RelationForMessage(definition->target);
+    projection->restored = IsRestored(definition);
     projection->context = context;
     FindOwner(projection);
     projection->rank = RankOf(definition->source);
@@ -249,9 +251,7 @@ bool LockIfValid(const Projection* projection) {
     return projection->valid;
 }
 
-}  // namespace
-
-Projection* OpenProjection(int32 id) {
+Projection* Open(int32 id, bool maintained) {
     bool found;
     auto* entry = static_cast<CacheEntry*>(hash_search(cache, &id, HASH_ENTER, &found));
     if (!found) {
@@ -260,11 +260,28 @@ Projection* OpenProjection(int32 id) {
     while (!LockIfValid(entry->projection)) {
         CHECK_FOR_INTERRUPTS();
         Sweep();
-        Projection* fresh = Load(id);
+        Projection* fresh = Load(id, maintained);
+        if (fresh == nullptr) {
+            return nullptr;
+        }
         MemoryContextSetParent(fresh->context, CacheMemoryContext);
         entry->projection = fresh;
     }
-    return entry->projection;
+    return maintained && entry->projection->restored ? nullptr : entry->projection;
+}
+
+}  // namespace
+
+Projection* OpenProjection(int32 id) {
+    Projection* projection = Open(id, false);
+    if (projection == nullptr) {
+        RaiseNoProjection(id);
+    }
+    return projection;
+}
+
+Projection* OpenMaintained(int32 id) {
+    return Open(id, true);
 }
 
 Projection* OpenOwned(Oid target) {

@@ -48,6 +48,7 @@ struct Projection {
     Oid target;
     Oid source;
     Oid owner;         // of view and target: as whom maintenance runs
+    bool restored;     // see IsRestored()
     const char* name;  // the target, for messages
     int rank;          // more than that of any projection whose table the view reads
 
@@ -73,6 +74,9 @@ Projection* OpenProjection(int32 id);
 // The projection of this target, for what only its owner may do. Raises 42704 when it is none, 42501
 // when the current user is another, and what OpenProjection() raises.
 Projection* OpenOwned(Oid target);
+
+// As OpenProjection(), for upkeep; null when there is no definition or it IsRestored().
+Projection* OpenMaintained(int32 id);
 
 // Registers the invalidation callbacks; once a backend.
 void InitProjectionCache();

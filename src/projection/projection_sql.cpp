@@ -9,6 +9,7 @@
 #include "projection/maintain.hpp"
 #include "projection/query_text.hpp"
 #include "projection/rebuild.hpp"
+#include "projection/restored.hpp"
 #include "projection/row_security.hpp"
 #include "projection/target_guard.hpp"
 #include "projection/trigger_sync.hpp"
@@ -146,6 +147,22 @@ FRESHCRM_FUNCTION(freshcrm_guard_target) {
     PG_RETURN_POINTER(nullptr);
 }
 
+FRESHCRM_FUNCTION(freshcrm_follow_load) {
+    if (!CALLED_AS_TRIGGER(fcinfo)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("freshcrm.follow_load() was not called by a trigger")));
+    }
+    const auto* trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
+    const int number = SPI_fnumber(RelationGetDescr(trigger->tg_relation), "id");
+    bool isnull;
+    const Datum id = TRIGGER_FIRED_FOR_ROW(trigger->tg_event) && number > 0
+                         ? SPI_getbinval(trigger->tg_trigtuple,
+                                         RelationGetDescr(trigger->tg_relation), number, &isnull)
+                         : Int32GetDatum(0);
+    FollowLoad(DatumGetInt32(id));
+    PG_RETURN_POINTER(nullptr);
+}
+
 FRESHCRM_FUNCTION(freshcrm_create_projection) {
     PG_RETURN_OID(CreateProjection(ReadRequest(fcinfo, "source")));
 }
@@ -267,6 +284,7 @@ FRESHCRM_FUNCTION(freshcrm_follow_ddl) {
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("freshcrm.follow_ddl() was not called by an event trigger")));
     }
-    FollowCommands();
+    const auto* trigger = reinterpret_cast<EventTriggerData*>(fcinfo->context);
+    FollowCommands(trigger->tag == CMDTAG_CREATE_TRIGGER);
     PG_RETURN_NULL();
 }

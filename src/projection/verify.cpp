@@ -139,4 +139,9 @@ void VerifyProjection(Projection* projection, bool repair, ReturnSetInfo* result
     }
 }
 
+bool EqualsView(Projection* projection) {
+    return EachDifference(
+        projection, [](void*, const char*, const Datum*) { return false; }, nullptr);
+}
+
 }  // namespace freshcrm::projection

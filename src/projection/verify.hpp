@@ -25,4 +25,7 @@ bool EachDifference(Projection* projection, DifferenceHandler handler, void* arg
 // Maintain(). Raises 21000 and 23502 as recompute does.
 void VerifyProjection(Projection* projection, bool repair, ReturnSetInfo* result);
 
+// Whether nothing differs; changes nothing. Within Maintain().
+bool EqualsView(Projection* projection);
+
 }  // namespace freshcrm::projection
