@@ -15,6 +15,7 @@ namespace {
 // PostgreSQL uses 1 and 2 (lockfuncs.c).
 constexpr uint16 kProjectionLock = 17920;
 constexpr uint16 kKeyLock = 17921;
+constexpr uint16 kRestoreLock = 17922;
 
 LOCKTAG Tag(const Projection* projection, uint32 hash, uint16 kind) {
     LOCKTAG tag;
@@ -60,12 +61,18 @@ void LockAllKeys(const Projection* projection) {
     Lock(Tag(projection, 0, kProjectionLock), ExclusiveLock);
 }
 
+bool LockRestore(Oid target, bool wait) {
+    LOCKTAG tag;
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, target, 0, kRestoreLock);
+    return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
 void LockKeys(Projection* projection, const KeySet* keys) {
     const LOCKTAG all = Tag(projection, 0, kProjectionLock);
     if (LockHeldByMe(&all, ExclusiveLock)) {
         return;
     }
-    if (keys->count > max_locks_per_xact || CountKeyLocks(keys->count) > max_locks_per_xact ||
+    if (keys->spill != nullptr || keys->count > max_locks_per_xact || CountKeyLocks(keys->count) > max_locks_per_xact ||
         !Hashable(projection)) {
         LockAllKeys(projection);
         return;

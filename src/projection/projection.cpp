@@ -3,13 +3,16 @@
 #include "pg/entry.hpp"
 #include "pg/names.hpp"
 #include "projection/definition.hpp"
+#include "projection/dependencies.hpp"
 #include "projection/options.hpp"
 
 extern "C" {
 #include "access/table.h"
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/syscache.h"
@@ -23,7 +26,6 @@ namespace {
 struct CacheEntry {
     int32 id;  // hash key
     Projection* projection;
-    uint64 runs;
 };
 
 HTAB* cache = nullptr;
@@ -182,15 +184,16 @@ void LockRelations(Oid source, Oid target) {
     LockRelationOid(target, RecoveryInProgress() ? AccessShareLock : RowExclusiveLock);
 }
 
-Projection* Load(int32 id) {
+// Null when there is none, or none that is maintained.
+Projection* Load(int32 id, bool maintained) {
     const Definition* definition = FindDefinition(id);
-    if (definition != nullptr) {
+    if (definition != nullptr && !(maintained && IsRestored(definition))) {
         LockRelations(definition->source, definition->target);
         // Who held them may have changed it.
         definition = FindDefinition(id);
     }
-    if (definition == nullptr) {
-        RaiseNoProjection(id);
+    if (definition == nullptr || (maintained && IsRestored(definition))) {
+        return nullptr;
     }
     const uint64 changes_before = changes;
 
@@ -202,8 +205,10 @@ Projection* Load(int32 id) {
     projection->target = definition->target;
     projection->source = definition->source;
     projection->name = pg::RelationForMessage(definition->target);
+    projection->restored = IsRestored(definition);
     projection->context = context;
     FindOwner(projection);
+    projection->rank = RankOf(definition->source);
     projection->columns = CopyColumns(definition->source);
     FindStoredColumns(projection, definition->columns);
     projection->lineage = TraceLineage(definition->source, KeysOfView(projection, definition),
@@ -246,24 +251,51 @@ bool LockIfValid(const Projection* projection) {
     return projection->valid;
 }
 
-}  // namespace
-
-Projection* OpenProjection(int32 id) {
+Projection* Open(int32 id, bool maintained) {
     bool found;
     auto* entry = static_cast<CacheEntry*>(hash_search(cache, &id, HASH_ENTER, &found));
     if (!found) {
         entry->projection = nullptr;
-        entry->runs = 0;
     }
     while (!LockIfValid(entry->projection)) {
         CHECK_FOR_INTERRUPTS();
         Sweep();
-        Projection* fresh = Load(id);
-        fresh->runs = &entry->runs;
+        Projection* fresh = Load(id, maintained);
+        if (fresh == nullptr) {
+            return nullptr;
+        }
         MemoryContextSetParent(fresh->context, CacheMemoryContext);
         entry->projection = fresh;
     }
-    return entry->projection;
+    return maintained && entry->projection->restored ? nullptr : entry->projection;
+}
+
+}  // namespace
+
+Projection* OpenProjection(int32 id) {
+    Projection* projection = Open(id, false);
+    if (projection == nullptr) {
+        RaiseNoProjection(id);
+    }
+    return projection;
+}
+
+Projection* OpenMaintained(int32 id) {
+    return Open(id, true);
+}
+
+Projection* OpenOwned(Oid target) {
+    const Definition* definition = FindDefinitionOf(target);
+    if (definition == nullptr) {
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT),
+                 errmsg("table %s is not a projection", pg::RelationForMessage(target)),
+                 errhint("The view freshcrm.projections lists them.")));
+    }
+    if (!pg_class_ownercheck(target, GetUserId())) {
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));
+    }
+    return OpenProjection(definition->id);
 }
 
 void InitProjectionCache() {

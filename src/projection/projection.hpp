@@ -48,7 +48,9 @@ struct Projection {
     Oid target;
     Oid source;
     Oid owner;         // of view and target: as whom maintenance runs
+    bool restored;     // see IsRestored()
     const char* name;  // the target, for messages
+    int rank;          // more than that of any projection whose table the view reads
 
     TupleDesc columns;          // of the view
     const char** stored_names;  // for each of them, the target's column
@@ -60,9 +62,6 @@ struct Projection {
     Statements statements;
     MemoryContext context;  // owns all of the above
     bool valid;             // nothing that it depends on has changed since it was made
-
-    // Counts the recomputes of this projection in this backend; outlives the struct.
-    uint64* runs;
 };
 
 // Finds the projection and takes the locks that keep it as it is until the end of the transaction:
@@ -71,6 +70,13 @@ struct Projection {
 // Raises 42704 when there is none, 55000 when the target no longer fits the view or has another
 // owner, and what TraceLineage() raises.
 Projection* OpenProjection(int32 id);
+
+// The projection of this target, for what only its owner may do. Raises 42704 when it is none, 42501
+// when the current user is another, and what OpenProjection() raises.
+Projection* OpenOwned(Oid target);
+
+// As OpenProjection(), for upkeep; null when there is no definition or it IsRestored().
+Projection* OpenMaintained(int32 id);
 
 // Registers the invalidation callbacks; once a backend.
 void InitProjectionCache();
