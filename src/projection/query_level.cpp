@@ -1,6 +1,7 @@
 #include "projection/query_level.hpp"
 
 #include "pg/tree_walker.hpp"
+#include "projection/unambiguous.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
@@ -119,7 +120,8 @@ bool MayBeMissing(const Place& place, int occurrence) {
 List* ResolveExpression(const Place& place, Node* node) {
     Rewriting rewriting{place, -1, false};
     Node* rewritten = RewriteNode(node, &rewriting);
-    if (rewriting.failed || rewriting.occurrence < 0 || expression_returns_set(rewritten)) {
+    if (rewriting.failed || rewriting.occurrence < 0 || expression_returns_set(rewritten) ||
+        !IsUnambiguous(rewritten)) {
         return NIL;
     }
     // An expression that is not strict has a value also where there is no row to compute it from.
