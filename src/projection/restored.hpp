@@ -15,7 +15,8 @@
 //                                                verify_projection(…, repair => true)
 //
 // Tables count as loaded when they have rows and nobody is writing; where one is empty, when the
-// projection has rows and equals its view. Where the two can be compared, they must be equal anyway.
+// projection has rows and equals its view. Where the two can be compared, they must be equal
+// anyway.
 //
 // Until then writes to its tables pass and leave it as it is, with a warning, and its state in
 // freshcrm.projections is "restored". The same goes for triggers whose definition is not there at
