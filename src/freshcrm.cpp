@@ -1,5 +1,6 @@
 // Module magic and _PG_init: one Init call a module, nothing else.
 #include "pg/entry.hpp"
+#include "projection/flush.hpp"
 #include "projection/projection.hpp"
 
 extern "C" {
@@ -8,6 +9,9 @@ PG_MODULE_MAGIC;
 PGDLLEXPORT void _PG_init(void);
 
 void _PG_init(void) {
-    freshcrm::pg::Enter([] { freshcrm::projection::InitProjectionCache(); });
+    freshcrm::pg::Enter([] {
+        freshcrm::projection::InitProjectionCache();
+        freshcrm::projection::InitFlush();
+    });
 }
 }

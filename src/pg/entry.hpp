@@ -74,6 +74,16 @@ void XactEntry(XactEvent event, void* arg) {
     }
 }
 
+// A subtransaction callback, to be given to RegisterSubXactCallback(); likewise.
+template <void (*Body)(SubXactEvent, SubTransactionId, SubTransactionId, void*)>
+void SubXactEntry(SubXactEvent event, SubTransactionId own, SubTransactionId parent, void* arg) {
+    if (event == SUBXACT_EVENT_PRE_COMMIT_SUB || event == SUBXACT_EVENT_START_SUB) {
+        Enter([&] { Body(event, own, parent, arg); });
+    } else {
+        EnterWithoutFailing([&] { Body(event, own, parent, arg); });
+    }
+}
+
 // A relation-cache callback, to be given to CacheRegisterRelcacheCallback(). Its body must only
 // mark what it keeps as out of date.
 template <void (*Body)(Oid)>

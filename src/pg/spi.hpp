@@ -4,6 +4,10 @@
 
 #include "pg/postgres.hpp"
 
+extern "C" {
+#include "executor/tuptable.h"
+}
+
 namespace freshcrm::pg {
 
 // Prepares a statement with a generic plan and keeps it until `owner` is reset or deleted. A plan
@@ -17,8 +21,22 @@ SPIPlanPtr PrepareKept(const char* sql, int nargs, Oid* argtypes, MemoryContext 
 // been waited for. Ends with PopActiveSnapshot().
 void PushFreshSnapshot();
 
+// The same, registered instead of active. Ends with UnregisterSnapshot().
+Snapshot RegisterFreshSnapshot();
+
 // Runs a kept SELECT under the active snapshot. Result in SPI_tuptable.
 void Select(SPIPlanPtr plan, Datum* values, const char* nulls);
+
+// What a SELECT's rows are handed to, one by one, instead of being gathered in SPI_tuptable.
+struct RowHandler {
+    void (*columns)(void* arg, TupleDesc desc);  // once, before the rows; or null
+    void (*row)(void* arg, TupleTableSlot* slot);
+    void* arg;
+};
+
+// Runs a kept SELECT under the active snapshot and hands over its rows as they come. The handler
+// must not use SPI.
+void SelectEach(SPIPlanPtr plan, Datum* values, const RowHandler& handler);
 
 // Runs a kept INSERT, UPDATE or DELETE with all triggers and returns the number of rows. It acts on
 // the latest version of a row; above READ COMMITTED it raises 40001 when that version was written

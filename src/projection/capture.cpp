@@ -1,155 +1,13 @@
 #include "projection/capture.hpp"
 
 #include "pg/names.hpp"
-#include "pg/spi.hpp"
-#include "projection/changes.hpp"
-#include "projection/maintain.hpp"
+#include "projection/flush.hpp"
 #include "projection/partitions.hpp"
-#include "projection/recompute.hpp"
 #include "projection/restored.hpp"
-#include "projection/user_mapping.hpp"
-
-extern "C" {
-#include "parser/parse_coerce.h"
-#include "utils/snapmgr.h"
-}
 
 namespace freshcrm::projection {
 
 namespace {
-
-SPIPlanPtr MappingPlan(const Projection* projection, Path* path, bool many) {
-    SPIPlanPtr* plan = many ? &path->plan_many : &path->plan_one;
-    if (*plan == nullptr) {
-        auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path->start_count)));
-        for (int i = 0; i < path->start_count; ++i) {
-            const Oid type = path->starts[i].type;
-            types[i] = many ? get_array_type(type) : type;
-        }
-        *plan = pg::PrepareKept(many ? path->query_many : path->query_one, path->start_count, types,
-                                projection->context);
-    }
-    return *plan;
-}
-
-// Adds the keys in SPI_tuptable and frees it.
-void AddKeys(Changes* changes, KeySet* keys) {
-    SPITupleTable* rows = SPI_tuptable;
-    for (int j = 0; j < keys->width; ++j) {
-        const Oid type = TupleDescAttr(rows->tupdesc, j)->atttypid;
-        if (!IsBinaryCoercible(type, getBaseType(keys->columns[j].type))) {
-            elog(ERROR, "a mapping query of projection %s returns type %u for a key of type %u",
-                 changes->projection->name, type, keys->columns[j].type);
-        }
-    }
-    auto* key = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(keys->width)));
-    for (uint64 i = 0; i < rows->numvals; ++i) {
-        bool any_null = false;
-        for (int j = 0; j < keys->width; ++j) {
-            bool isnull;
-            key[j] = SPI_getbinval(rows->vals[i], rows->tupdesc, j + 1, &isnull);
-            any_null = any_null || isnull;
-        }
-        if (any_null) {
-            changes->null_key = true;
-        } else {
-            Add(keys, key);
-        }
-    }
-    SPI_freetuptable(rows);
-}
-
-// The keys in the target whose known part is that of the starts.
-SPIPlanPtr KnownKeysPlan(const Projection* projection, Path* path) {
-    if (path->plan_known != nullptr) {
-        return path->plan_known;
-    }
-    StringInfoData sql;
-    StringInfoData where;
-    initStringInfo(&sql);
-    initStringInfo(&where);
-    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path->start_count)));
-    for (int i = 0; i < path->start_count; ++i) {
-        types[i] = get_array_type(path->starts[i].type);
-        appendStringInfo(&where, "%s$%d", i > 0 ? ", " : "", i + 1);
-    }
-    appendStringInfoString(&where, ") AS c(");
-    for (int i = 0; i < path->start_count; ++i) {
-        appendStringInfo(&where, "%ss%d", i > 0 ? ", " : "", i);
-    }
-    const char* separator = ") WHERE ";
-    for (int i = 0; i < projection->key_count; ++i) {
-        const Key& key = projection->keys[i];
-        appendStringInfo(&sql, "%st.%s", i > 0 ? ", " : "SELECT DISTINCT ",
-                         quote_identifier(key.name));
-        if (path->known_keys[i] >= 0) {
-            appendStringInfo(&where, "%st.%s %s c.s%d", separator, quote_identifier(key.name),
-                             key.equals, path->known_keys[i]);
-            separator = " AND ";
-        }
-    }
-    appendStringInfo(&sql, " FROM ONLY %s AS t, unnest(%s",
-                     pg::QualifiedRelation(projection->target), where.data);
-    path->plan_known = pg::PrepareKept(sql.data, path->start_count, types, projection->context);
-    return path->plan_known;
-}
-
-// Adds the keys that a path leads to. Queries read with the active snapshot.
-void FollowPath(Changes* changes, int path_number, KeySet* keys) {
-    Path* path = &changes->source->paths[path_number];
-    KeySet* starts = &changes->starts[path_number];
-    SortUnique(starts);
-    if (starts->count == 0) {
-        return;
-    }
-    auto* values = static_cast<Datum*>(
-        palloc(sizeof(Datum) * static_cast<Size>(Max(path->start_count, keys->width))));
-    if (path->direct()) {
-        for (int i = 0; i < starts->count; ++i) {
-            for (int j = 0; j < keys->width; ++j) {
-                values[j] = Tuple(starts, i)[path->key_starts[j]];
-            }
-            Add(keys, values);
-        }
-        return;
-    }
-    if (starts->count == 1) {
-        pg::Select(MappingPlan(changes->projection, path, false), starts->values, nullptr);
-    } else {
-        ToArrays(starts, 0, starts->count, values);
-        pg::Select(MappingPlan(changes->projection, path, true), values, nullptr);
-    }
-    AddKeys(changes, keys);
-    if (path->known_keys != nullptr) {
-        ToArrays(starts, 0, starts->count, values);
-        pg::Select(KnownKeysPlan(changes->projection, path), values, nullptr);
-        AddKeys(changes, keys);
-    }
-}
-
-void RecomputeChanges(Changes* changes, MemoryContext context) {
-    Projection* projection = changes->projection;
-    const Fallback* fallback = changes->source->fallback;
-    if (fallback != nullptr && fallback->query == nullptr) {
-        (void)RecomputeAll(projection);
-        return;
-    }
-    KeySet keys = MakeProjectionKeys(projection, context);
-    pg::PushFreshSnapshot();
-    if (fallback != nullptr) {
-        RunUserMapping(projection, changes->source, changes->rows);
-        AddKeys(changes, &keys);
-    }
-    for (int i = 0; i < changes->source->path_count; ++i) {
-        FollowPath(changes, i, &keys);
-    }
-    PopActiveSnapshot();
-    SortUnique(&keys);
-    (void)RecomputeKeys(projection, &keys);
-    if (changes->null_key) {
-        CheckNoNullKey(projection);
-    }
-}
 
 int32 ProjectionIdOf(const Trigger* trigger) {
     if (trigger->tgnargs != 1) {
@@ -161,45 +19,38 @@ int32 ProjectionIdOf(const Trigger* trigger) {
     return pg_strtoint32(trigger->tgargs[0]);
 }
 
-void CaptureSource(Projection* projection, Source* source, TriggerData* trigger) {
-    if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
-        Maintain(projection, [&] { (void)RecomputeAll(projection); });
-        return;
-    }
-    MemoryContext context =
-        AllocSetContextCreate(CurrentMemoryContext, "freshcrm changes", ALLOCSET_DEFAULT_SIZES);
-    MemoryContext caller = MemoryContextSwitchTo(context);
-    Changes changes = MakeChanges(projection, source, trigger->tg_relation, context);
-    ReadChanges(&changes, trigger);
-    if (AnyChange(changes)) {
-        Maintain(projection, [&] { RecomputeChanges(&changes, context); });
-    }
-    FreeChanges(changes);
-    MemoryContextSwitchTo(caller);
-    MemoryContextDelete(context);
+bool Fires(const Trigger& trigger) {
+    const char off = SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA
+                         ? TRIGGER_FIRES_ON_ORIGIN
+                         : TRIGGER_FIRES_ON_REPLICA;
+    return trigger.tgenabled != TRIGGER_DISABLED && trigger.tgenabled != off;
 }
 
-}  // namespace
+// Whether another projection's trigger fires after this one for the same statement: all are flushed
+// together, so that a projection made of another is recomputed once. (Triggers fire in the order of
+// their names, in which the relation has them.)
+bool MoreToCome(const TriggerData* trigger) {
+    const TriggerDesc* triggers = trigger->tg_relation->trigdesc;
+    const Trigger* self = trigger->tg_trigger;
+    bool after = false;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
+        const Trigger& other = triggers->triggers[i];
+        if (after && other.tgfoid == self->tgfoid && other.tgtype == self->tgtype && Fires(other)) {
+            return true;
+        }
+        after = after || other.tgoid == self->tgoid;
+    }
+    return false;
+}
 
-void Capture(TriggerData* trigger) {
-    if (!TRIGGER_FIRED_AFTER(trigger->tg_event)) {
-        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("freshcrm.capture() must be called AFTER a change"),
-                        errhint("Create projections with freshcrm.create_projection().")));
-    }
-    const int32 id = ProjectionIdOf(trigger->tg_trigger);
+void CaptureFor(Projection* projection, const TriggerData* trigger) {
     const Oid named = RelationGetRelid(trigger->tg_relation);
-    Projection* projection = OpenMaintained(id);
-    if (projection == nullptr) {
-        LeaveUnmaintained(id, named);
-        return;
-    }
     bool found = false;
     for (int i = 0; i < projection->lineage->source_count; ++i) {
         Source* source = &projection->lineage->sources[i];
         if (ChangesThrough(source->relid, named)) {
             found = true;
-            CaptureSource(projection, source, trigger);
+            Enqueue(projection, source, trigger);
         }
     }
     // A partitioned table's row triggers are on all its partitions, also on those that the view
@@ -212,6 +63,25 @@ void Capture(TriggerData* trigger) {
                                 "database, create its projection again with "
                                 "freshcrm.create_projection(), which replaces the triggers.",
                                 trigger->tg_trigger->tgname)));
+    }
+}
+
+}  // namespace
+
+void Capture(TriggerData* trigger) {
+    if (!TRIGGER_FIRED_AFTER(trigger->tg_event)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("freshcrm.capture() must be called AFTER a change"),
+                        errhint("Create projections with freshcrm.create_projection().")));
+    }
+    const int32 id = ProjectionIdOf(trigger->tg_trigger);
+    if (Projection* projection = OpenMaintained(id)) {
+        CaptureFor(projection, trigger);
+    } else {
+        LeaveUnmaintained(id, RelationGetRelid(trigger->tg_relation));
+    }
+    if (!MoreToCome(trigger)) {
+        Flush();
     }
 }
 

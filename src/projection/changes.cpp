@@ -50,31 +50,11 @@ void Close(const TransitionReader& reader) {
     }
 }
 
-// Sets the shape of the source's rows. Where the statement names another table of its partition
-// tree, the columns may be in another order there.
-void SetShape(Changes* changes, Relation named, MemoryContext context) {
-    MemoryContext caller = MemoryContextSwitchTo(context);
-    if (RelationGetRelid(named) == changes->source->relid) {
-        changes->desc = RelationGetDescr(named);
-    } else {
-        Relation source = table_open(changes->source->relid, AccessShareLock);
-        changes->desc = CreateTupleDescCopy(RelationGetDescr(source));
-        changes->conversion =
-            convert_tuples_by_name(CreateTupleDescCopy(RelationGetDescr(named)), changes->desc);
-        table_close(source, NoLock);
-    }
-    if (changes->conversion != nullptr) {
-        changes->converted_old = MakeSingleTupleTableSlot(changes->desc, &TTSOpsVirtual);
-        changes->converted_new = MakeSingleTupleTableSlot(changes->desc, &TTSOpsVirtual);
-    }
-    MemoryContextSwitchTo(caller);
-}
-
-TupleTableSlot* InSourceShape(Changes* changes, TupleTableSlot* slot, TupleTableSlot** converted) {
-    if (slot == nullptr || changes->conversion == nullptr) {
+TupleTableSlot* InSourceShape(RowReader* reader, TupleTableSlot* slot, TupleTableSlot* converted) {
+    if (slot == nullptr || reader->conversion == nullptr) {
         return slot;
     }
-    return execute_attr_map_slot(changes->conversion->attrMap, slot, *converted);
+    return execute_attr_map_slot(reader->conversion->attrMap, slot, converted);
 }
 
 KeySet MakeStarts(const Path& path, MemoryContext context) {
@@ -87,18 +67,19 @@ KeySet MakeStarts(const Path& path, MemoryContext context) {
     return MakeKeySet(context, path.start_count, types, collations);
 }
 
-Datum StartValue(const Changes& changes, const Start& start, TupleTableSlot* slot, bool* isnull) {
+Datum StartValue(const RowReader* reader, const Start& start, TupleTableSlot* slot, bool* isnull) {
     if (start.expression == nullptr) {
         return slot_getattr(slot, start.column, isnull);
     }
-    changes.expressions->ecxt_scantuple = slot;
-    return ExecEvalExprSwitchContext(start.state, changes.expressions, isnull);
+    reader->expressions->ecxt_scantuple = slot;
+    return ExecEvalExprSwitchContext(start.state, reader->expressions, isnull);
 }
 
 // Adds the tuples of one row from the start `next` on, one for each combination of the elements of
 // arrays. Equality is strict: a NULL leads nowhere.
-void AddTuples(Changes* changes, int path_number, TupleTableSlot* slot, Datum* tuple, int next,
-               bool* null_met) {
+void AddTuples(const RowReader* reader, int path_number, TupleTableSlot* slot, Datum* tuple,
+               int next, bool* null_met) {
+    const Changes* changes = reader->changes;
     const Path& path = changes->source->paths[path_number];
     if (next == path.start_count) {
         Add(&changes->starts[path_number], tuple);
@@ -106,14 +87,14 @@ void AddTuples(Changes* changes, int path_number, TupleTableSlot* slot, Datum* t
     }
     const Start& start = path.starts[next];
     bool isnull;
-    const Datum value = StartValue(*changes, start, slot, &isnull);
+    const Datum value = StartValue(reader, start, slot, &isnull);
     if (isnull) {
         *null_met = true;
         return;
     }
     if (!start.element) {
         tuple[next] = value;
-        AddTuples(changes, path_number, slot, tuple, next + 1, null_met);
+        AddTuples(reader, path_number, slot, tuple, next + 1, null_met);
         return;
     }
     ArrayType* array = DatumGetArrayTypeP(value);
@@ -126,43 +107,46 @@ void AddTuples(Changes* changes, int path_number, TupleTableSlot* slot, Datum* t
     for (int i = 0; i < count; ++i) {
         if (!nulls[i]) {
             tuple[next] = elements[i];
-            AddTuples(changes, path_number, slot, tuple, next + 1, null_met);
+            AddTuples(reader, path_number, slot, tuple, next + 1, null_met);
         }
     }
 }
 
-// Null stands for no row.
-void AddRow(Changes* changes, TupleTableSlot* slot, bool is_new) {
-    if (slot == nullptr) {
-        return;
-    }
+// A row of the source's shape.
+void AddShaped(RowReader* reader, TupleTableSlot* slot, bool is_new) {
+    Changes* changes = reader->changes;
     changes->any_row = true;
+    changes->new_rows = changes->new_rows || is_new;
     if (changes->rows != nullptr) {
         tuplestore_puttupleslot(changes->rows, slot);
     }
-    MemoryContext caller = MemoryContextSwitchTo(changes->expressions->ecxt_per_tuple_memory);
+    MemoryContext caller = MemoryContextSwitchTo(reader->expressions->ecxt_per_tuple_memory);
     for (int i = 0; i < changes->source->path_count; ++i) {
         const Path& path = changes->source->paths[i];
         auto* tuple =
             static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(path.start_count)));
         bool null_met = false;
-        AddTuples(changes, i, slot, tuple, 0, &null_met);
+        AddTuples(reader, i, slot, tuple, 0, &null_met);
         changes->null_key = changes->null_key || (null_met && path.is_key && is_new);
     }
     MemoryContextSwitchTo(caller);
-    ResetExprContext(changes->expressions);
+    ResetExprContext(reader->expressions);
 }
 
 // An update that leaves every watched column as it was, bit for bit, changes nothing.
-bool SameWatched(const Changes& changes, TupleTableSlot* before, TupleTableSlot* after) {
-    for (int attnum = bms_next_member(changes.source->watched, -1); attnum >= 0;
-         attnum = bms_next_member(changes.source->watched, attnum)) {
+bool SameColumns(const RowReader* reader, const Bitmapset* columns, TupleTableSlot* before,
+                 TupleTableSlot* after) {
+    for (int attnum = bms_next_member(columns, -1); attnum >= 0;
+         attnum = bms_next_member(columns, attnum)) {
+        if (attnum == 0) {
+            return false;  // the whole row
+        }
         bool null_before;
         bool null_after;
         const auto number = static_cast<AttrNumber>(attnum);
         const Datum value_before = slot_getattr(before, number, &null_before);
         const Datum value_after = slot_getattr(after, number, &null_after);
-        const auto* column = TupleDescAttr(changes.desc, attnum - 1);
+        const auto* column = TupleDescAttr(reader->desc, attnum - 1);
         if (null_before != null_after ||
             (!null_before &&
              !datum_image_eq(value_before, value_after, column->attbyval, column->attlen))) {
@@ -172,18 +156,22 @@ bool SameWatched(const Changes& changes, TupleTableSlot* before, TupleTableSlot*
     return true;
 }
 
-void AddUpdate(Changes* changes, TupleTableSlot* before, TupleTableSlot* after) {
-    before = InSourceShape(changes, before, &changes->converted_old);
-    after = InSourceShape(changes, after, &changes->converted_new);
-    if (!SameWatched(*changes, before, after)) {
-        AddRow(changes, before, false);
-        AddRow(changes, after, true);
+void AddUpdate(RowReader* reader, TupleTableSlot* before, TupleTableSlot* after) {
+    before = InSourceShape(reader, before, reader->converted_old);
+    after = InSourceShape(reader, after, reader->converted_new);
+    const Source* source = reader->changes->source;
+    if (!SameColumns(reader, source->watched, before, after)) {
+        AddShaped(reader, before, false);
+        AddShaped(reader, after, true);
+        Changes* changes = reader->changes;
+        changes->new_links =
+            changes->new_links || !SameColumns(reader, source->linking, before, after);
     }
 }
 
 // Reads both transition tables. Those of an UPDATE have a row for each row updated, in the same
 // order; where one is longer (a row that moved between partitions), all rows count as changed.
-void ReadTransitionTables(Changes* changes, const TriggerData* trigger) {
+void ReadTransitionTables(RowReader* reader, const TriggerData* trigger) {
     TupleDesc desc = RelationGetDescr(trigger->tg_relation);
     const TransitionReader old_rows = OpenTransition(trigger->tg_oldtable, desc);
     const TransitionReader new_rows = OpenTransition(trigger->tg_newtable, desc);
@@ -198,23 +186,27 @@ void ReadTransitionTables(Changes* changes, const TriggerData* trigger) {
             break;
         }
         if (paired) {
-            AddUpdate(changes, before, after);
-        } else {
-            AddRow(changes, InSourceShape(changes, before, &changes->converted_old), false);
-            AddRow(changes, InSourceShape(changes, after, &changes->converted_new), true);
+            AddUpdate(reader, before, after);
+            continue;
+        }
+        if (before != nullptr) {
+            AddRow(reader, before, false);
+        }
+        if (after != nullptr) {
+            AddRow(reader, after, true);
         }
     }
     Close(old_rows);
     Close(new_rows);
 }
 
-// The row of a row trigger.
-void ReadRow(Changes* changes, const TriggerData* trigger) {
-    if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) {
-        AddUpdate(changes, trigger->tg_trigslot, trigger->tg_newslot);
+void Read(RowReader* reader, const TriggerData* trigger) {
+    if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event)) {
+        ReadTransitionTables(reader, trigger);
+    } else if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) {
+        AddUpdate(reader, trigger->tg_trigslot, trigger->tg_newslot);
     } else {
-        AddRow(changes, InSourceShape(changes, trigger->tg_trigslot, &changes->converted_new),
-               TRIGGER_FIRED_BY_INSERT(trigger->tg_event));
+        AddRow(reader, trigger->tg_trigslot, TRIGGER_FIRED_BY_INSERT(trigger->tg_event));
     }
 }
 
@@ -230,68 +222,114 @@ bool HasExpressions(const Source* source) {
     return false;
 }
 
-void Read(Changes* changes, const TriggerData* trigger) {
-    if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event)) {
-        ReadRow(changes, trigger);
-    } else {
-        ReadTransitionTables(changes, trigger);
+// As the owner, since planning already calls immutable functions of constants, and initialising
+// asks for the right to call the others.
+void PrepareExpressions(const Projection* projection, const Path* path) {
+    for (int i = 0; i < path->start_count; ++i) {
+        Start* start = &path->starts[i];
+        if (start->expression != nullptr && start->state == nullptr) {
+            const pg::OwnerScope scope = pg::BeginAsOwner(projection->owner);
+            MemoryContext caller = MemoryContextSwitchTo(projection->context);
+            start->state = ExecInitExpr(expression_planner(start->expression), nullptr);
+            MemoryContextSwitchTo(caller);
+            pg::EndAsOwner(scope);
+        }
     }
 }
 
 }  // namespace
 
-Changes MakeChanges(Projection* projection, Source* source, Relation named, MemoryContext context) {
-    Changes changes{};
-    changes.projection = projection;
-    changes.source = source;
-    changes.expressions = CreateStandaloneExprContext();
-    SetShape(&changes, named, context);
+Changes* MakeChanges(Projection* projection, Source* source) {
+    MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "freshcrm changes", ALLOCSET_SMALL_SIZES);
+    MemoryContext caller = MemoryContextSwitchTo(context);
+    auto* changes = static_cast<Changes*>(palloc0(sizeof(Changes)));
+    changes->projection = projection;
+    changes->source = source;
+    changes->context = context;
     if (source->fallback != nullptr && source->fallback->query != nullptr) {
-        changes.rows = tuplestore_begin_heap(false, false, work_mem);
+        changes->rows = tuplestore_begin_heap(false, false, work_mem);
     }
-    changes.starts =
+    changes->starts =
         static_cast<KeySet*>(palloc(sizeof(KeySet) * static_cast<Size>(source->path_count)));
     for (int i = 0; i < source->path_count; ++i) {
-        Path* path = &source->paths[i];
-        changes.starts[i] = MakeStarts(*path, context);
-        for (int j = 0; j < path->start_count; ++j) {
-            Start* start = &path->starts[j];
-            if (start->expression != nullptr && start->state == nullptr) {
-                MemoryContext caller = MemoryContextSwitchTo(projection->context);
-                start->state = ExecInitExpr(expression_planner(start->expression), nullptr);
-                MemoryContextSwitchTo(caller);
-            }
-        }
+        changes->starts[i] = MakeStarts(source->paths[i], context);
+        PrepareExpressions(projection, &source->paths[i]);
     }
+    MemoryContextSwitchTo(caller);
     return changes;
 }
 
-void ReadChanges(Changes* changes, const TriggerData* trigger) {
-    if (!HasExpressions(changes->source)) {
-        Read(changes, trigger);
-        return;
+void FreeChanges(Changes* changes) {
+    if (changes->rows != nullptr) {
+        tuplestore_end(changes->rows);
     }
-    const pg::OwnerScope scope = pg::BeginAsOwner(changes->projection->owner);
-    Read(changes, trigger);
-    pg::EndAsOwner(scope);
+    for (int i = 0; i < changes->source->path_count; ++i) {
+        FreeTuples(&changes->starts[i]);
+    }
+    MemoryContextDelete(changes->context);
 }
 
-bool AnyChange(const Changes& changes) {
-    if (changes.source->fallback != nullptr) {
-        return changes.any_row;
+bool AnyChange(const Changes* changes) {
+    if (changes->everything) {
+        return true;
     }
-    for (int i = 0; i < changes.source->path_count; ++i) {
-        if (changes.starts[i].count > 0) {
+    if (changes->source->fallback != nullptr) {
+        return changes->any_row;
+    }
+    for (int i = 0; i < changes->source->path_count; ++i) {
+        if (!IsEmpty(&changes->starts[i])) {
             return true;
         }
     }
-    return changes.null_key;
+    return changes->null_key;
 }
 
-void FreeChanges(const Changes& changes) {
-    if (changes.rows != nullptr) {
-        tuplestore_end(changes.rows);
+RowReader BeginRows(Changes* changes, Relation table) {
+    RowReader reader{};
+    reader.changes = changes;
+    reader.expressions = CreateStandaloneExprContext();
+    if (RelationGetRelid(table) == changes->source->relid) {
+        reader.desc = RelationGetDescr(table);
+    } else {
+        // The columns may be in another order there.
+        Relation source = table_open(changes->source->relid, AccessShareLock);
+        reader.desc = CreateTupleDescCopy(RelationGetDescr(source));
+        reader.conversion =
+            convert_tuples_by_name(CreateTupleDescCopy(RelationGetDescr(table)), reader.desc);
+        table_close(source, NoLock);
     }
+    if (reader.conversion != nullptr) {
+        reader.converted_old = MakeSingleTupleTableSlot(reader.desc, &TTSOpsVirtual);
+        reader.converted_new = MakeSingleTupleTableSlot(reader.desc, &TTSOpsVirtual);
+    }
+    return reader;
+}
+
+void AddRow(RowReader* reader, TupleTableSlot* slot, bool is_new) {
+    Changes* changes = reader->changes;
+    changes->new_links = changes->new_links || (is_new && changes->source->linking != nullptr);
+    AddShaped(reader, InSourceShape(reader, slot, reader->converted_new), is_new);
+}
+
+void ReadTrigger(Changes* changes, const TriggerData* trigger) {
+    if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
+        changes->everything = true;
+        return;
+    }
+    MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "freshcrm changed rows", ALLOCSET_SMALL_SIZES);
+    MemoryContext caller = MemoryContextSwitchTo(context);
+    RowReader reader = BeginRows(changes, trigger->tg_relation);
+    if (HasExpressions(changes->source)) {
+        const pg::OwnerScope scope = pg::BeginAsOwner(changes->projection->owner);
+        Read(&reader, trigger);
+        pg::EndAsOwner(scope);
+    } else {
+        Read(&reader, trigger);
+    }
+    MemoryContextSwitchTo(caller);
+    MemoryContextDelete(context);
 }
 
 }  // namespace freshcrm::projection

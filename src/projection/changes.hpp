@@ -1,4 +1,4 @@
-// What a statement changed, as the values from which paths to keys start.
+// What changed in a base table, as the values from which paths to keys start.
 #pragma once
 
 #include "projection/keys.hpp"
@@ -11,31 +11,42 @@ extern "C" {
 
 namespace freshcrm::projection {
 
+// What a projection has still to follow of one of its base tables.
 struct Changes {
     Projection* projection;
     Source* source;
-    KeySet* starts;  // one a path: tuples of its starts
-    bool null_key;   // a row of the view may have come whose key is NULL
+    MemoryContext context;  // owns all of this
+    KeySet* starts;         // one a path: tuples of its starts
+    bool null_key;          // a row of the view may have come whose key is NULL
     bool any_row;
+    bool new_rows;          // one came, or is another now
+    bool new_links;         // paths of other rows may go through it as they did not before
+    bool everything;        // not known row by row: all keys are affected
     Tuplestorestate* rows;  // the changed rows, old and new, for a user's mapping query; or null
+};
 
+// None yet. In a context of its own below the current one.
+Changes* MakeChanges(Projection* projection, Source* source);
+
+void FreeChanges(Changes* changes);
+
+bool AnyChange(const Changes* changes);
+
+// Adds what the trigger saw: the rows of its transition tables, or its row; everything for a
+// TRUNCATE. Updates that leave every watched column as it was, bit for bit, are left out.
+void ReadTrigger(Changes* changes, const TriggerData* trigger);
+
+// Adds changed rows of the table `table`, which is the source or of the same partition tree.
+struct RowReader {
+    Changes* changes;
     TupleDesc desc;  // of the source
-    TupleConversionMap*
-        conversion;  // from the table that the statement names; null: the same shape
+    TupleConversionMap* conversion;  // from `table`; null: the same shape
     TupleTableSlot* converted_old;
     TupleTableSlot* converted_new;
     ExprContext* expressions;
 };
 
-// For a statement that named the table `named`, which is the source or of the same partition tree.
-Changes MakeChanges(Projection* projection, Source* source, Relation named, MemoryContext context);
-
-// Reads the trigger's transition tables, or its row. Updates that leave every watched column as it
-// was, bit for bit, are left out.
-void ReadChanges(Changes* changes, const TriggerData* trigger);
-
-bool AnyChange(const Changes& changes);
-
-void FreeChanges(const Changes& changes);
+RowReader BeginRows(Changes* changes, Relation table);
+void AddRow(RowReader* reader, TupleTableSlot* slot, bool is_new);
 
 }  // namespace freshcrm::projection

@@ -79,7 +79,7 @@ Definition* Find(const char* condition, Oid type, Datum value) {
     MemoryContext caller = CurrentMemoryContext;
     const char* sql = psprintf(
         "SELECT id, target, source, key, mode, on_error, options, target_adopted, columns, whole, "
-        "problem, fallback_tables FROM freshcrm.projection WHERE %s",
+        "problem, fallback_tables, source_made FROM freshcrm.projection WHERE %s",
         condition);
     OnDefinitions(sql, 1, &type, &value, true, [&] {
         if (SPI_processed == 0) {
@@ -98,7 +98,8 @@ Definition* Find(const char* condition, Oid type, Datum value) {
                   NameList(DatumGetArrayTypeP(Column(9))),
                   DatumGetObjectId(Column(10)),
                   TextColumn(11),
-                  OidList(DatumGetArrayTypeP(Column(12)))};
+                  OidList(DatumGetArrayTypeP(Column(12))),
+                  DatumGetBool(Column(13))};
         MemoryContextSwitchTo(spi);
     });
     return found;
@@ -185,7 +186,7 @@ List* DanglingDefinitions() {
 
 int32 AddDefinition(const Definition& definition) {
     Oid types[] = {OIDOID,   OIDOID,  NAMEARRAYOID, TEXTOID,    TEXTOID,
-                   JSONBOID, BOOLOID, NAMEARRAYOID, OIDARRAYOID};
+                   JSONBOID, BOOLOID, NAMEARRAYOID, OIDARRAYOID, BOOLOID};
     Datum values[] = {ObjectIdGetDatum(definition.target),
                       ObjectIdGetDatum(definition.source),
                       NameArray(definition.keys),
@@ -194,12 +195,13 @@ int32 AddDefinition(const Definition& definition) {
                       definition.options,
                       BoolGetDatum(definition.target_adopted),
                       NameArray(definition.columns),
-                      OidArray(definition.fallback_tables)};
+                      OidArray(definition.fallback_tables),
+                      BoolGetDatum(definition.source_made)};
     int32 id = 0;
     OnDefinitions(
         "INSERT INTO freshcrm.projection (target, source, key, mode, on_error, options, "
-        "target_adopted, columns, fallback_tables) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::regclass[]) RETURNING id",
+        "target_adopted, columns, fallback_tables, source_made) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::regclass[], $10) RETURNING id",
         lengthof(types), types, values, false, [&] { id = DatumGetInt32(Column(1)); });
     return id;
 }
@@ -216,6 +218,17 @@ void RemoveDefinition(int32 id) {
                             errhint("Retry the transaction.")));
         }
     });
+}
+
+bool PassOnSource(Oid view) {
+    Oid type = OIDOID;
+    Datum value = ObjectIdGetDatum(view);
+    bool found = false;
+    OnDefinitions(
+        "UPDATE freshcrm.projection SET source_made = true WHERE id = (SELECT min(id) FROM "
+        "freshcrm.projection WHERE source = $1::pg_catalog.regclass)",
+        1, &type, &value, false, [&] { found = SPI_processed > 0; });
+    return found;
 }
 
 void SetColumns(int32 id, const List* keys, const List* columns) {

@@ -25,6 +25,7 @@ struct Definition {
     Oid whole;              // the target when its triggers were last complete, see IsWhole()
     const char* problem;    // why the target may be out of date, or null
     List* fallback_tables;  // OIDs, see FallbackTables()
+    bool source_made;       // the view is ours, made of a query
 };
 
 // Not while its triggers are being made: by freshcrm (`whole` is invalid then), or one by one by a
@@ -59,6 +60,10 @@ List* NameList(ArrayType* array);
 // Both return null when there is none; the result is in the current memory context.
 Definition* FindDefinition(int32 id);
 Definition* FindDefinitionOf(Oid target);
+
+// Makes a view that was made of a query belong to another projection of it. Returns whether there is
+// one.
+bool PassOnSource(Oid view);
 
 // The ids of the definitions whose view or target is gone, as a list of integers; none when the
 // table of definitions itself is gone.

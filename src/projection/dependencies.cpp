@@ -1,6 +1,7 @@
 #include "projection/dependencies.hpp"
 
 #include "pg/names.hpp"
+#include "projection/definition.hpp"
 
 #include <algorithm>
 
@@ -30,6 +31,18 @@ List* BaseTables(Oid view) {
     }
     SPI_finish();
     return tables;
+}
+
+int RankOf(Oid view) {
+    check_stack_depth();
+    int rank = 0;
+    ListCell* cell;
+    foreach (cell, BaseTables(view)) {
+        if (const Definition* definition = FindDefinitionOf(lfirst_oid(cell))) {
+            rank = Max(rank, 1 + RankOf(definition->source));
+        }
+    }
+    return rank;
 }
 
 void CheckDependencies(const List* tables, const Lineage* lineage) {

@@ -19,6 +19,9 @@ inline constexpr const char* kUsedRelations =
 // OIDs.
 List* BaseTables(Oid view);
 
+// How many projections the view is made of, one over the other: 0 when it reads no target.
+int RankOf(Oid view);
+
 // Raises 0A000 when one of the tables is not in the lineage.
 void CheckDependencies(const List* tables, const Lineage* lineage);
 

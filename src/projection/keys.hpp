@@ -1,7 +1,17 @@
-// A set of tuples of values: keys, or values of changed rows that lead to keys.
+// A set of tuples of values: keys, or values of changed rows that lead to keys. What does not fit
+// into work_mem goes to disk.
+//
+//     KeySet set = MakeKeySet(context, width, types, collations);
+//     Add(&set, tuple); …
+//     SortUnique(&set);
+//     for (KeySet piece; NextPiece(&set, 1000, &piece);) { … Tuple(&piece, i) … }
 #pragma once
 
 #include "pg/postgres.hpp"
+
+extern "C" {
+#include "utils/resowner.h"
+}
 
 namespace freshcrm::projection {
 
@@ -12,18 +22,27 @@ struct KeySetColumn {
     bool by_value;
     char align;
     FmgrInfo* compare;  // null for a type that cannot be sorted
+    Oid less;           // the operator of the same order
 };
 
-// Plain memory: everything is in `context`. Values are copied in and detoasted. A tuple with a NULL
-// is no member.
+struct KeySpill;
+
+// Plain memory: everything is in the context given to MakeKeySet(), temporary files belong to the
+// resource owner of that moment. Values are copied in and detoasted. A tuple with a NULL is no
+// member.
 struct KeySet {
-    MemoryContext context;
+    MemoryContext context;  // of the tuples in memory
+    ResourceOwner owner;
     int width;
     KeySetColumn* columns;
-    bool sortable;  // all columns are; else what occurs twice stays
-    int count;
+    bool sortable;  // all columns are; else what occurs twice stays, and all stays in memory
+    int count;      // in memory
     int capacity;
-    Datum* values;  // `width` for each tuple
+    int next;        // the first that NextPiece() has not returned
+    Datum* values;   // `width` for each tuple
+    Size bytes;      // used in memory
+    Size most_bytes;  // from where on it goes to disk: work_mem
+    KeySpill* spill;  // has all tuples once it is there and the set is sorted
 };
 
 KeySet MakeKeySet(MemoryContext context, int width, const Oid* types, const Oid* collations);
@@ -32,12 +51,25 @@ inline const Datum* Tuple(const KeySet* set, int index) {
     return set->values + static_cast<Size>(index) * static_cast<Size>(set->width);
 }
 
+inline bool IsEmpty(const KeySet* set) {
+    return set->count == 0 && set->spill == nullptr;
+}
+
+// Not after SortUnique().
 void Add(KeySet* set, const Datum* tuple);
 
-// Sorts the tuples and removes what occurs twice. Adding to the set afterwards undoes it.
+// Sorts the tuples and removes what occurs twice.
 void SortUnique(KeySet* set);
 
-// Arrays of the values of the tuples [first, first + count), one a column.
-void ToArrays(const KeySet* set, int first, int count, Datum* arrays);
+// The next tuples of a sorted set, in order: at most `most`, and no more than fit into work_mem.
+// They are good until the next call. Returns false at the end.
+bool NextPiece(KeySet* set, int most, KeySet* piece);
+
+// Gives back the memory of the tuples and temporary files; the end of the set's resource owner does
+// it too.
+void FreeTuples(KeySet* set);
+
+// Arrays of the values of a piece, one a column.
+void ToArrays(const KeySet* piece, Datum* arrays);
 
 }  // namespace freshcrm::projection

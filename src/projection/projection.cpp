@@ -3,13 +3,16 @@
 #include "pg/entry.hpp"
 #include "pg/names.hpp"
 #include "projection/definition.hpp"
+#include "projection/dependencies.hpp"
 #include "projection/options.hpp"
 
 extern "C" {
 #include "access/table.h"
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/syscache.h"
@@ -23,7 +26,6 @@ namespace {
 struct CacheEntry {
     int32 id;  // hash key
     Projection* projection;
-    uint64 runs;
 };
 
 HTAB* cache = nullptr;
@@ -135,8 +137,11 @@ Key LoadKey(const char* name, const KeyColumn& column, MemoryContext context) {
     key.type = column.type;
     key.collation = column.collation;
     const TypeCacheEntry* type =
-        lookup_type_cache(key.type, TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC | TYPECACHE_HASH_PROC);
-    key.equals = pg::QualifiedOperator(type->eq_opr);
+        lookup_type_cache(key.type, TYPECACHE_CMP_PROC | TYPECACHE_HASH_PROC);
+    const pg::TypeEquality equality = pg::EqualityOfType(key.type);
+    key.equals = equality.op;
+    key.cast = equality.cast;
+    key.array_cast = psprintf("%s%s", key.cast, *key.cast != '\0' ? "[]" : "");
     fmgr_info_cxt(type->cmp_proc, &key.compare, context);
     if (OidIsValid(type->hash_proc)) {
         fmgr_info_cxt(type->hash_proc, &key.hash, context);
@@ -196,6 +201,7 @@ Projection* Load(int32 id, bool maintained) {
     projection->restored = IsRestored(definition);
     projection->context = context;
     FindOwner(projection);
+    projection->rank = RankOf(definition->source);
     projection->columns = CopyColumns(definition->source);
     FindStoredColumns(projection, definition->columns);
     projection->lineage = TraceLineage(definition->source, KeysOfView(projection, definition),
@@ -243,7 +249,6 @@ Projection* Open(int32 id, bool maintained) {
     auto* entry = static_cast<CacheEntry*>(hash_search(cache, &id, HASH_ENTER, &found));
     if (!found) {
         entry->projection = nullptr;
-        entry->runs = 0;
     }
     while (!LockIfValid(entry->projection)) {
         CHECK_FOR_INTERRUPTS();
@@ -252,7 +257,6 @@ Projection* Open(int32 id, bool maintained) {
         if (fresh == nullptr) {
             return nullptr;
         }
-        fresh->runs = &entry->runs;
         MemoryContextSetParent(fresh->context, CacheMemoryContext);
         entry->projection = fresh;
     }
@@ -271,6 +275,20 @@ Projection* OpenProjection(int32 id) {
 
 Projection* OpenMaintained(int32 id) {
     return Open(id, true);
+}
+
+Projection* OpenOwned(Oid target) {
+    const Definition* definition = FindDefinitionOf(target);
+    if (definition == nullptr) {
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT),
+                 errmsg("table %s is not a projection", pg::RelationForMessage(target)),
+                 errhint("The view freshcrm.projections lists them.")));
+    }
+    if (!pg_class_ownercheck(target, GetUserId())) {
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));
+    }
+    return OpenProjection(definition->id);
 }
 
 void InitProjectionCache() {

@@ -32,6 +32,10 @@ struct Key {
     Oid type;
     Oid collation;
     const char* equals;  // OPERATOR(schema.=)
+    // What casts an operand of it, or an array of them, to exactly what it takes: "" or ::type. By
+    // other operands one that somebody else has made in that schema could be meant.
+    const char* cast;
+    const char* array_cast;
     FmgrInfo compare;
     FmgrInfo hash;  // fn_oid is invalid when the type has no hash operator class
     int16 length;
@@ -46,6 +50,7 @@ struct Projection {
     Oid owner;         // of view and target: as whom maintenance runs
     bool restored;     // see IsRestored()
     const char* name;  // the target, for messages
+    int rank;          // more than that of any projection whose table the view reads
 
     TupleDesc columns;          // of the view
     const char** stored_names;  // for each of them, the target's column
@@ -57,9 +62,6 @@ struct Projection {
     Statements statements;
     MemoryContext context;  // owns all of the above
     bool valid;             // nothing that it depends on has changed since it was made
-
-    // Counts the recomputes of this projection in this backend; outlives the struct.
-    uint64* runs;
 };
 
 // Finds the projection and takes the locks that keep it as it is until the end of the transaction:
@@ -69,7 +71,11 @@ struct Projection {
 // owner, and what TraceLineage() raises.
 Projection* OpenProjection(int32 id);
 
-// The same for upkeep; null when there is no definition or it IsRestored().
+// The projection of this target, for what only its owner may do. Raises 42704 when it is none, 42501
+// when the current user is another, and what OpenProjection() raises.
+Projection* OpenOwned(Oid target);
+
+// As OpenProjection(), for upkeep; null when there is no definition or it IsRestored().
 Projection* OpenMaintained(int32 id);
 
 // Registers the invalidation callbacks; once a backend.

@@ -433,9 +433,9 @@ WalkedView* WalkView(Oid view_oid, const List* keys, const List* fallbacks) {
     Query* query = ViewQuery(view, view_oid);
     view->owner = pg::OwnerOfRelation(view_oid);
     (void)AddScope(view, -1, ScopeKind::kSublink);
-    Level* top = WalkSubquery(view, query, nullptr, 0,
-                              psprintf("view %s", pg::RelationForMessage(view_oid)));
-    if (!AddKeys(view, top, WalkedKey{NIL, NIL}, keys, 0)) {
+    view->top = WalkSubquery(view, query, nullptr, 0,
+                             psprintf("view %s", pg::RelationForMessage(view_oid)));
+    if (!AddKeys(view, view->top, WalkedKey{NIL, NIL}, keys, 0)) {
         view->keys = NIL;
     }
     return view;

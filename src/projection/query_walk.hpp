@@ -58,6 +58,8 @@ struct WalkedKey {
     List* scopes;   // of integers
 };
 
+struct Level;
+
 struct WalkedView {
     List* scopes;       // of WalkedScope*
     List* occurrences;  // of WalkedOccurrence*
@@ -67,6 +69,7 @@ struct WalkedView {
     int set_operations;
     Oid owner;  // of the view
     const List* fallbacks;
+    Level* top;  // of the view's own query (query_level.hpp)
 };
 
 // Walks the view's query and resolves the target columns `keys` (attribute numbers of the view).

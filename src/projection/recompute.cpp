@@ -3,6 +3,7 @@
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
 #include "projection/apply.hpp"
+#include "projection/flush.hpp"
 #include "projection/locks.hpp"
 #include "projection/statements.hpp"
 
@@ -47,27 +48,10 @@ struct DiffReader {
     Projection* projection;
     bool null_is_key;  // a row that has the key on neither side is a NULL key, not a missing one
     Write write;
-    uint64 run;  // the value of Projection::runs that this run began with
     Counts counts;
     DiffRow row;
     KeyChecker unique;
 };
-
-DiffReader Begin(Projection* projection, bool null_is_key, Write write) {
-    return {projection,
-            null_is_key,
-            write,
-            ++*projection->runs,
-            {},
-            MakeDiffRow(projection),
-            MakeKeyChecker(projection)};
-}
-
-// What is being read is out of date: writing a row fired a trigger that recomputed the same
-// projection.
-bool Overtaken(const DiffReader* reader) {
-    return reader->run != *reader->projection->runs;
-}
 
 void ApplyRow(DiffReader* reader) {
     Projection* projection = reader->projection;
@@ -93,11 +77,11 @@ void ApplyRow(DiffReader* reader) {
     }
 }
 
-// Applies the rows of SPI_tuptable and frees them. Stops when overtaken.
+// Applies the rows of SPI_tuptable and frees them.
 void ApplyRows(DiffReader* reader) {
     SPITupleTable* rows = SPI_tuptable;
     const uint64 count = SPI_processed;
-    for (uint64 i = 0; i < count && !Overtaken(reader); ++i) {
+    for (uint64 i = 0; i < count; ++i) {
         CHECK_FOR_INTERRUPTS();
         ReadDiffRow(reader->projection, &reader->row, rows->vals[i], rows->tupdesc);
         ApplyRow(reader);
@@ -105,17 +89,17 @@ void ApplyRows(DiffReader* reader) {
     SPI_freetuptable(rows);
 }
 
-void ApplyKeys(DiffReader* reader, const KeySet* keys) {
+void ApplyKeys(DiffReader* reader, KeySet* keys) {
     Projection* projection = reader->projection;
-    if (keys->count == 1) {
-        pg::Select(DiffOne(projection), keys->values, nullptr);
-        ApplyRows(reader);
-        return;
-    }
     auto* arrays =
         static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(projection->key_count)));
-    for (int first = 0; first < keys->count && !Overtaken(reader); first += kBatch) {
-        ToArrays(keys, first, Min(kBatch, keys->count - first), arrays);
+    for (KeySet piece; NextPiece(keys, kBatch, &piece);) {
+        if (piece.count == 1) {
+            pg::Select(DiffOne(projection), piece.values, nullptr);
+            ApplyRows(reader);
+            continue;
+        }
+        ToArrays(&piece, arrays);
         pg::Select(DiffMany(projection), arrays, nullptr);
         ApplyRows(reader);
         for (int i = 0; i < projection->key_count; ++i) {
@@ -126,34 +110,28 @@ void ApplyKeys(DiffReader* reader, const KeySet* keys) {
 
 void ApplyAll(DiffReader* reader) {
     Portal portal = SPI_cursor_open(nullptr, DiffAll(reader->projection), nullptr, nullptr, true);
-    do {
-        SPI_cursor_fetch(portal, true, kBatch);
-        if (SPI_processed == 0) {
-            break;
-        }
+    for (SPI_cursor_fetch(portal, true, kBatch); SPI_processed > 0;
+         SPI_cursor_fetch(portal, true, kBatch)) {
         ApplyRows(reader);
-    } while (!Overtaken(reader));
+    }
     SPI_cursor_close(portal);
 }
 
-// Reads and applies; again when overtaken, since rows read before are then out of date. What one
-// round has written the next finds unchanged: it counts as written only.
+// Reads with the snapshot, or a fresh one.
 template <typename Apply>
-Counts Run(Projection* projection, bool null_is_key, Write write, Apply apply) {
-    Counts counts{};
-    for (bool done = false; !done;) {
-        DiffReader reader = Begin(projection, null_is_key, write);
+Counts Run(Projection* projection, Snapshot snapshot, bool null_is_key, Write write, Apply apply) {
+    BeginWrite(projection);
+    DiffReader reader{projection, null_is_key, write, {}, MakeDiffRow(projection),
+                      MakeKeyChecker(projection)};
+    if (snapshot != nullptr) {
+        PushActiveSnapshot(snapshot);
+    } else {
         pg::PushFreshSnapshot();
-        apply(&reader);
-        PopActiveSnapshot();
-        done = !Overtaken(&reader);
-        counts.unchanged =
-            Max(int64{0}, reader.counts.unchanged - counts.inserted - counts.updated);
-        counts.inserted += reader.counts.inserted;
-        counts.updated += reader.counts.updated;
-        counts.deleted += reader.counts.deleted;
     }
-    return counts;
+    apply(&reader);
+    PopActiveSnapshot();
+    EndWrite();
+    return reader.counts;
 }
 
 }  // namespace
@@ -169,17 +147,18 @@ KeySet MakeProjectionKeys(const Projection* projection, MemoryContext context) {
     return MakeKeySet(context, projection->key_count, types, collations);
 }
 
-Counts RecomputeKeys(Projection* projection, const KeySet* keys, Write write) {
-    if (keys->count == 0) {
+Counts RecomputeKeys(Projection* projection, KeySet* keys, Write write) {
+    if (IsEmpty(keys)) {
         return Counts{};
     }
     LockKeys(projection, keys);
-    return Run(projection, false, write, [&](DiffReader* reader) { ApplyKeys(reader, keys); });
+    return Run(projection, nullptr, false, write,
+               [&](DiffReader* reader) { ApplyKeys(reader, keys); });
 }
 
-Counts RecomputeAll(Projection* projection) {
+Counts RecomputeAll(Projection* projection, Snapshot snapshot) {
     LockAllKeys(projection);
-    return Run(projection, true, Write::kIfDifferent, ApplyAll);
+    return Run(projection, snapshot, true, Write::kIfDifferent, ApplyAll);
 }
 
 void CheckNoNullKey(Projection* projection) {

@@ -10,6 +10,7 @@
 // those keys up in the target, which it may read.
 #pragma once
 
+#include "pg/spi.hpp"
 #include "projection/projection.hpp"
 
 extern "C" {
@@ -23,8 +24,9 @@ namespace freshcrm::projection {
 // it as a query. Within Maintain().
 void CheckUserMapping(const Projection* projection, Source* source);
 
-// Runs the mapping query on changed rows of the source. Result in SPI_tuptable. Within Maintain(),
+// Runs the mapping query on changed rows of the source and hands over the keys. Within Maintain(),
 // under the active snapshot.
-void RunUserMapping(const Projection* projection, Source* source, Tuplestorestate* rows);
+void RunUserMapping(const Projection* projection, Source* source, Tuplestorestate* rows,
+                    const pg::RowHandler& handler);
 
 }  // namespace freshcrm::projection

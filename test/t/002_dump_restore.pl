@@ -57,6 +57,8 @@ sub check_copy
         '{id,customer,name,tags,at} {id,leads} {id,name,leads} {id,name}', "$name: DDL is followed again");
     is($node->safe_psql($name, q{SELECT sum(r.unchanged) FROM freshcrm.recompute('crm.live_hot', (SELECT array_agg(id) FROM crm.leads)) r}),
         '100', "$name: recomputing gives the same tags");
+    my (undef, undef, $refusal) = $node->psql($name, q{TRUNCATE crm.live_hot});
+    like($refusal, qr/cannot change projection crm.live_hot directly/, "$name: the table refuses direct writes");
     $node->safe_psql($name, q{
         UPDATE crm.customers SET name = 'renamed ' || name;
         DELETE FROM crm.leads WHERE stage = 'won';

@@ -1,0 +1,37 @@
+// Flush: the queue of changes that projections have still to follow, and its working off.
+//
+// Triggers put changes into the queue; the last trigger of a statement works it off, projection by
+// projection, each after those that it is made of. What the flush writes may change what other
+// projections read: their triggers put that into the queue, too, and the running flush goes on
+// until it is empty. So each projection is recomputed once, however many tables and projections it
+// reads.
+//
+// A trigger of the user on a target, in the middle of a flush, finds its own changes followed after
+// the flush, not before.
+#pragma once
+
+#include "projection/changes.hpp"
+
+namespace freshcrm::projection {
+
+// Adds what the trigger saw.
+void Enqueue(Projection* projection, Source* source, const TriggerData* trigger);
+
+// Works the queue off, unless that is going on already.
+void Flush();
+
+// Around the writing of rows of a projection: what its writes change of what projections read is
+// followed at the end, not in between. Raises 55006 when a trigger on the target's rows asks for
+// the same projection to be written.
+void BeginWrite(const Projection* projection);
+void EndWrite();
+
+// Recomputes what changes of a projection lead to, then frees them. A list of Changes*, each of
+// another source. Within Maintain().
+void RecomputeChanges(Projection* projection, const List* changes);
+
+// Registers callbacks that see to it that no transaction or subtransaction is committed with a
+// queue that is not worked off; once a backend.
+void InitFlush();
+
+}  // namespace freshcrm::projection
