@@ -1,6 +1,7 @@
 #include "projection/mapping.hpp"
 
 #include "pg/names.hpp"
+#include "projection/array_rows.hpp"
 #include "projection/wanted_index.hpp"
 
 extern "C" {
@@ -139,6 +140,14 @@ const char* Condition(const Writer& writer, const PathCondition& condition) {
                     Operand(writer, condition.enter, false, InvalidOid));
 }
 
+const char* StartRows(const Path& path) {
+    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path.start_count)));
+    for (int i = 0; i < path.start_count; ++i) {
+        types[i] = path.starts[i].type;
+    }
+    return ArrayRows(path.start_count, types, "c", "s");
+}
+
 const char* Query(const Writer& writer) {
     // Conditions and key first: they say which starts there are.
     StringInfoData where;
@@ -161,15 +170,7 @@ const char* Query(const Writer& writer) {
         appendStringInfoString(&sql, "changed AS c, ");
     }
     if (writer.form == Form::kMany) {
-        appendStringInfoString(&sql, "unnest(");
-        for (int i = 0; i < writer.path->start_count; ++i) {
-            appendStringInfo(&sql, "%s$%d", i > 0 ? ", " : "", i + 1);
-        }
-        appendStringInfoString(&sql, ") AS c(");
-        for (int i = 0; i < writer.path->start_count; ++i) {
-            appendStringInfo(&sql, "%ss%d", i > 0 ? ", " : "", i);
-        }
-        appendStringInfoString(&sql, "), ");
+        appendStringInfo(&sql, "%s, ", StartRows(*writer.path));
     }
     foreach (cell, writer.flat.tables) {
         const int number = foreach_current_index(cell);
