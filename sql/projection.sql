@@ -14,6 +14,7 @@ CREATE TABLE freshcrm.projection (
     problem text,  -- why the target may be out of date
     -- What options full and mapping name, in that order: it stays the same table when that is renamed.
     fallback_tables regclass[] NOT NULL DEFAULT '{}',
+    source_made boolean NOT NULL DEFAULT false,  -- the view was made of a query, and goes with the projection
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
@@ -31,6 +32,25 @@ AS 'MODULE_PATHNAME', 'freshcrm_capture';
 COMMENT ON FUNCTION freshcrm.capture() IS
 'trigger function on the base tables of a projection: recomputes the keys that a statement affected';
 
+CREATE FUNCTION freshcrm.guard_target() RETURNS trigger
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'freshcrm_guard_target';
+
+COMMENT ON FUNCTION freshcrm.guard_target() IS
+'trigger function on the table of a projection: refuses every write but those that keep it equal to its view';
+
+CREATE FUNCTION freshcrm.follow_load() RETURNS trigger
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'freshcrm_follow_load';
+
+COMMENT ON FUNCTION freshcrm.follow_load() IS
+'trigger function on freshcrm.projection: finds out whether the restore of a projection is complete';
+
+-- A definition that a dump brings has seen its triggers complete, one that is being made has not.
+CREATE TRIGGER projection_loaded AFTER INSERT ON freshcrm.projection
+FOR EACH ROW WHEN (new.whole <> 0) EXECUTE FUNCTION freshcrm.follow_load();
+ALTER TABLE freshcrm.projection ENABLE ALWAYS TRIGGER projection_loaded;
+
 CREATE FUNCTION freshcrm.create_projection(
     source regclass,
     key name[],
@@ -45,13 +65,27 @@ AS 'MODULE_PATHNAME', 'freshcrm_create_projection';
 COMMENT ON FUNCTION freshcrm.create_projection(regclass, name[], name, text, text, jsonb) IS
 'makes a table (<source>_hot, or target) that always equals the view source, kept by triggers, with a version tag on every row';
 
+CREATE FUNCTION freshcrm.create_projection(
+    query text,
+    key name[],
+    target name,
+    mode text DEFAULT 'immediate',
+    on_error text DEFAULT 'abort',
+    options jsonb DEFAULT '{}'
+) RETURNS regclass
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'freshcrm_create_projection_of_query';
+
+COMMENT ON FUNCTION freshcrm.create_projection(text, name[], name, text, text, jsonb) IS
+'the same of a query, of which it makes the view <target>_source; or of a view whose name is given as text';
+
 CREATE FUNCTION freshcrm.drop_projection(projection regclass, keep_table boolean DEFAULT false)
 RETURNS void
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'freshcrm_drop_projection';
 
 COMMENT ON FUNCTION freshcrm.drop_projection(regclass, boolean) IS
-'drops a projection with its triggers and its table; a table that was adopted stays, as with keep_table';
+'drops a projection with its triggers, its table (one that was adopted stays, as with keep_table) and the view that was made of a query';
 
 CREATE FUNCTION freshcrm.recompute(
     projection regclass,
@@ -78,6 +112,19 @@ AS 'MODULE_PATHNAME', 'freshcrm_verify_projection';
 
 COMMENT ON FUNCTION freshcrm.verify_projection(regclass, boolean) IS
 'the keys for which a projection differs from its view (missing, extra, different), recomputed with repair';
+
+CREATE PROCEDURE freshcrm.rebuild_projection(
+    projection regclass,
+    batch_size integer DEFAULT 1000,
+    INOUT inserted bigint DEFAULT NULL,
+    INOUT updated bigint DEFAULT NULL,
+    INOUT deleted bigint DEFAULT NULL
+)
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'freshcrm_rebuild_projection';
+
+COMMENT ON PROCEDURE freshcrm.rebuild_projection(regclass, integer, bigint, bigint, bigint) IS
+'makes a projection equal its view again in batches, each committed, while it is read and written; in a transaction block, without commits';
 
 CREATE FUNCTION freshcrm.explain_projection(
     projection regclass,
@@ -111,6 +158,18 @@ AS 'MODULE_PATHNAME', 'freshcrm_explain_view';
 COMMENT ON FUNCTION freshcrm.explain_projection(regclass, name[], jsonb) IS
 'the same for a view of which there is no projection yet';
 
+CREATE FUNCTION freshcrm.explain_row_security(
+    projection regclass,
+    OUT base_table regclass,
+    OUT policy name,
+    OUT template text
+) RETURNS SETOF record
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'freshcrm_explain_row_security';
+
+COMMENT ON FUNCTION freshcrm.explain_row_security(regclass) IS
+'statements that protect the table of a projection as the policies of the base tables protect their rows, where the view has the columns';
+
 CREATE VIEW freshcrm.projections AS
 SELECT
     p.target AS projection,
@@ -118,8 +177,11 @@ SELECT
     p.key,
     p.mode,
     p.on_error,
-    CASE WHEN p.problem IS NULL THEN 'current' ELSE 'broken' END AS state,
-    p.problem,
+    CASE WHEN p.whole NOT IN (0, p.target) THEN 'restored' WHEN p.problem IS NULL THEN 'current' ELSE 'broken' END
+        AS state,
+    CASE WHEN p.whole NOT IN (0, p.target)
+        THEN 'It was restored and has not been compared since: call freshcrm.verify_projection() with repair.'
+        ELSE p.problem END AS problem,
     ARRAY(
         SELECT DISTINCT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
@@ -179,14 +241,18 @@ COMMENT ON EVENT TRIGGER freshcrm_follow_ddl IS
 GRANT USAGE ON SCHEMA freshcrm TO PUBLIC;
 GRANT SELECT ON freshcrm.projections TO PUBLIC;
 -- Administration: for those who are granted it. capture() can only be put to use by who may create triggers
--- on a base table, and does nothing on others.
+-- on a base table, and does nothing on others; guard_target() does nothing but on the table of a projection.
+REVOKE ALL ON PROCEDURE freshcrm.rebuild_projection(regclass, integer, bigint, bigint, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION
     freshcrm.create_projection(regclass, name[], name, text, text, jsonb),
+    freshcrm.create_projection(text, name[], name, text, text, jsonb),
     freshcrm.drop_projection(regclass, boolean),
     freshcrm.recompute(regclass, anyarray),
     freshcrm.verify_projection(regclass, boolean),
     freshcrm.explain_projection(regclass),
     freshcrm.explain_projection(regclass, name[], jsonb),
+    freshcrm.explain_row_security(regclass),
+    freshcrm.follow_load(),
     freshcrm.forget_dropped(),
     freshcrm.follow_ddl()
 FROM PUBLIC;

@@ -2,6 +2,9 @@
 
 extern "C" {
 #include "catalog/namespace.h"
+#include "parser/parse_expr.h"
+#include "parser/parser.h"
+#include "utils/array.h"
 #include "utils/bytea.h"
 #include "utils/float.h"
 #include "utils/guc.h"
@@ -30,6 +33,26 @@ void PinSearchPath() {
     }
 }
 
+// How SQL text is read and values are written in it: an expression that was written as SQL under
+// other settings must mean the same when it is read.
+void PinSyntax() {
+    if (!standard_conforming_strings) {
+        Set("standard_conforming_strings", "on");
+    }
+    if (DateStyle != USE_ISO_DATES || DateOrder != DATEORDER_MDY) {
+        Set("datestyle", "ISO, MDY");
+    }
+    if (IntervalStyle != INTSTYLE_POSTGRES) {
+        Set("intervalstyle", "postgres");
+    }
+    if (!Array_nulls) {
+        Set("array_nulls", "on");
+    }
+    if (Transform_null_equals) {
+        Set("transform_null_equals", "off");
+    }
+}
+
 // What functions depend on that call themselves immutable: the text forms of floating point
 // numbers, bytea and xml. And row_security, which pg_dump switches off for a restore.
 void PinFormats() {
@@ -54,12 +77,13 @@ OwnerScope BeginPinnedSearchPath() {
     GetUserIdAndSecContext(&scope.user, &scope.security_context);
     scope.guc_nest_level = NewGUCNestLevel();
     PinSearchPath();
+    PinSyntax();
+    PinFormats();
     return scope;
 }
 
 OwnerScope BeginAsOwner(Oid owner) {
     const OwnerScope scope = BeginPinnedSearchPath();
-    PinFormats();
     SetUserIdAndSecContext(owner, scope.security_context | SECURITY_RESTRICTED_OPERATION);
     return scope;
 }

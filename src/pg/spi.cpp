@@ -71,6 +71,13 @@ void PushFreshSnapshot() {
                                                    : GetTransactionSnapshot());
 }
 
+Snapshot RegisterFreshSnapshot() {
+    PushFreshSnapshot();
+    Snapshot snapshot = RegisterSnapshot(GetActiveSnapshot());
+    PopActiveSnapshot();
+    return snapshot;
+}
+
 void Select(SPIPlanPtr plan, Datum* values, const char* nulls) {
     const int result = SPI_execute_plan(plan, values, nulls, true, 0);
     if (result != SPI_OK_SELECT) {
@@ -107,6 +114,10 @@ uint64 Modify(SPIPlanPtr plan, Datum* values, const char* nulls) {
     }
     const int result =
         SPI_execute_snapshot(plan, values, nulls, snapshot, crosscheck, false, true, 0);
+    // A rule DO INSTEAD has taken its place.
+    if (result == SPI_OK_REWRITTEN) {
+        return 0;
+    }
     if (result != SPI_OK_INSERT && result != SPI_OK_UPDATE && result != SPI_OK_DELETE) {
         elog(ERROR, "unexpected SPI result: %s", SPI_result_code_string(result));
     }

@@ -21,6 +21,9 @@ SPIPlanPtr PrepareKept(const char* sql, int nargs, Oid* argtypes, MemoryContext 
 // been waited for. Ends with PopActiveSnapshot().
 void PushFreshSnapshot();
 
+// The same, registered instead of active. Ends with UnregisterSnapshot().
+Snapshot RegisterFreshSnapshot();
+
 // Runs a kept SELECT under the active snapshot. Result in SPI_tuptable.
 void Select(SPIPlanPtr plan, Datum* values, const char* nulls);
 

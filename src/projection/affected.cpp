@@ -45,33 +45,36 @@ constexpr const char* kDrops =
     "AND t.relname = e.address_names[2])";
 
 // From there up to what depends on it. A rule stands for its view. A table that is altered leaves
-// the query of a view of it as it was; a view or type that is altered may not, through a reference
-// to its whole row.
+// the query of a view of it as it was, and so those of views of that view (`kept`); a view or type
+// that is altered may not, through a reference to its whole row.
 constexpr const char* kAffected =
     "WITH RECURSIVE changed (classid, objid, objsubid, reach) AS (%s), up AS ("
-    "SELECT classid, objid, reach FROM changed UNION SELECT x.* FROM up "
+    "SELECT classid, objid, reach, false AS kept FROM changed UNION SELECT x.* FROM up "
     "LEFT JOIN pg_class AS u ON up.classid = 'pg_class'::regclass AND u.oid = up.objid "
     "CROSS JOIN LATERAL ("
     "SELECT CASE WHEN d.classid = 'pg_rewrite'::regclass THEN 'pg_class'::regclass "
     "ELSE d.classid END, coalesce(r.ev_class, d.objid), "
-    "CASE WHEN u.relkind IN ('r', 'p', 'f') AND d.classid <> 'pg_type'::regclass OR up.reach = 1 "
-    "THEN up.reach ELSE 3 END FROM pg_depend AS d "
+    "CASE WHEN k.kept OR up.reach = 1 THEN up.reach ELSE 3 END, k.kept FROM pg_depend AS d "
     "LEFT JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid "
+    "CROSS JOIN LATERAL (SELECT (up.kept OR u.relkind IN ('r', 'p', 'f')) "
+    "AND d.classid <> 'pg_type'::regclass) AS k (kept) "
     "WHERE d.refclassid = up.classid AND d.refobjid = up.objid "
     "AND d.classid IN ('pg_class'::regclass, 'pg_rewrite'::regclass, 'pg_type'::regclass, "
     "'pg_proc'::regclass, 'pg_operator'::regclass, 'pg_ts_config'::regclass) AND r.ev_class IS "
     "DISTINCT FROM up.objid "
     "AND (up.reach > 1 OR d.classid <> 'pg_type'::regclass) "
-    "UNION ALL SELECT 'pg_class'::regclass, i.inhparent, up.reach FROM pg_inherits AS i "
+    "UNION ALL SELECT 'pg_class'::regclass, i.inhparent, up.reach, up.kept FROM pg_inherits AS i "
     "WHERE up.classid = 'pg_class'::regclass AND i.inhrelid = up.objid "
-    "UNION ALL SELECT 'pg_type'::regclass, u.reltype, 3 WHERE u.relkind = 'c'"
-    ") AS x (classid, objid, reach)) "
+    "UNION ALL SELECT 'pg_type'::regclass, u.reltype, 3, false WHERE u.relkind = 'c'"
+    ") AS x (classid, objid, reach, kept)) "
     "SELECT p.id, coalesce(max(u.reach) FILTER (WHERE u.objid = p.source), 0), "
     "p.source IN (SELECT objid FROM changed WHERE classid = 'pg_class'::regclass), "
     "bool_or(u.objid = p.target), coalesce((SELECT max(c.objsubid) FROM changed AS c "
     "WHERE c.classid = 'pg_class'::regclass AND c.objid = p.target), 0)::int2 "
     "FROM freshcrm.projection AS p JOIN up AS u ON u.classid = 'pg_class'::regclass "
-    "AND (u.objid = p.source OR u.objid = p.target AND u.reach > 1) "
+    "AND (u.objid = p.source OR u.objid = p.target AND u.reach > 1 "
+    // A restore that loads the definitions with triggers disabled.
+    "OR u.objid = 'freshcrm.projection'::regclass AND p.whole NOT IN (0, p.target)) "
     "GROUP BY p.id ORDER BY p.id";
 
 int32 IntColumn(uint64 row, int column) {

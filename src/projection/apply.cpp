@@ -17,8 +17,8 @@ void ExpectOne(const Projection* projection, uint64 rows) {
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                  errmsg("a row of projection %s was not written", projection->name),
-                 errdetail("A trigger on the table suppressed it, or another session wrote to the "
-                           "table directly."),
+                 errdetail("A trigger or rule of the table suppressed it, or another session wrote to "
+                           "the table directly."),
                  errhint("Let only the projection write to its table.")));
     }
 }

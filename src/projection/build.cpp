@@ -2,22 +2,26 @@
 
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
+#include "projection/backfill.hpp"
 #include "projection/definition.hpp"
 #include "projection/dependencies.hpp"
 #include "projection/explain.hpp"
 #include "projection/maintain.hpp"
 #include "projection/options.hpp"
-#include "projection/partitions.hpp"
-#include "projection/recompute.hpp"
+#include "projection/query_text.hpp"
+#include "projection/restored.hpp"
 #include "projection/target.hpp"
+#include "projection/target_guard.hpp"
 #include "projection/triggers.hpp"
 #include "projection/user_mapping.hpp"
 
 extern "C" {
 #include "access/relation.h"
 #include "access/table.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
+#include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 }
@@ -45,20 +49,6 @@ void CheckModes(const Request& request) {
     if (strcmp(request.on_error, "abort") != 0) {
         RaiseMode("error policy", request.on_error, strcmp(request.on_error, "stale") == 0,
                   "abort");
-    }
-}
-
-// Waits for the transactions that have written the base tables and keeps new ones out, in the order
-// of the tables' OIDs. CREATE TRIGGER takes the same lock.
-void LockSources(const Lineage* lineage) {
-    List* tables = NIL;
-    for (int i = 0; i < lineage->source_count; ++i) {
-        tables = list_concat_unique_oid(tables, TriggerTables(lineage->sources[i].relid));
-    }
-    list_sort(tables, list_oid_cmp);
-    ListCell* cell;
-    foreach (cell, tables) {
-        LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
     }
 }
 
@@ -119,7 +109,8 @@ void WarnOfRowSecurity(const Lineage* lineage) {
         if (table->rd_rel->relrowsecurity) {
             ereport(WARNING, (errmsg("the row-level security of table %s does not protect its copy",
                                      pg::RelationForMessage(RelationGetRelid(table))),
-                              errhint("Give the projection's table policies of its own.")));
+                              errhint("Give the projection's table policies of its own: "
+                                      "freshcrm.explain_row_security() writes them.")));
         }
         table_close(table, NoLock);
     }
@@ -143,25 +134,37 @@ Oid CreateAsOwner(const Request& request) {
     CheckSourcePrivileges(lineage);
     CheckDependencies(tables, lineage);
     SPI_connect();
-    LockSources(lineage);
     const Target target = MakeTarget(request);
     CheckNoCycle(lineage, target.relid);
     const int32 id =
         AddDefinition({0, target.relid, request.source, request.keys, request.mode,
                        request.on_error, request.options, target.adopted,
-                       ColumnNames(request.source), InvalidOid, nullptr, fallback_tables});
+                       ColumnNames(request.source), InvalidOid, nullptr, fallback_tables,
+                       request.source_made});
     Projection* projection = OpenProjection(id);
+    Maintain(projection, [&] { CheckUserMappings(projection); });
+    Backfill(projection);
+    DropOrphanTriggers(id, lineage);
     CreateTriggers(projection, request.options);
+    if (!DirectWritesOption(request.options)) {
+        CreateGuard(target.relid);
+    }
     SetWhole(id, target.relid);
     SPI_finish();
-
-    Maintain(projection, [&] {
-        CheckUserMappings(projection);
-        (void)RecomputeAll(projection);
-    });
     WarnOfRowSecurity(lineage);
     NoticeMissingIndexes(lineage);
     return target.relid;
+}
+
+void Drop(const char* kind, Oid relid) {
+    const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
+    SPI_connect();
+    const char* sql = psprintf("DROP %s %s", kind, pg::QualifiedRelation(relid));
+    if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY) {
+        elog(ERROR, "could not run %s", sql);
+    }
+    SPI_finish();
+    pg::EndAsOwner(scope);
 }
 
 }  // namespace
@@ -200,6 +203,20 @@ void CheckNoCycle(const Lineage* lineage, Oid target) {
     }
 }
 
+Oid CreateSource(const char* query, const char* target) {
+    const char* select =
+        OnlySelect(query, "the query of the projection",
+                   "Give one SELECT, or the name of a view.");
+    const char* name = makeObjectName(target, nullptr, "source");
+    SPI_connect();
+    if (SPI_execute(psprintf("CREATE VIEW %s AS %s", quote_identifier(name), select), false, 0) !=
+        SPI_OK_UTILITY) {
+        elog(ERROR, "could not create view %s", name);
+    }
+    SPI_finish();
+    return RangeVarGetRelid(makeRangeVar(nullptr, pstrdup(name), -1), NoLock, false);
+}
+
 Oid CreateProjection(const Request& request) {
     CheckModes(request);
     if (get_rel_relkind(request.source) == RELKIND_VIEW) {
@@ -227,22 +244,20 @@ void DropProjection(Oid target, bool keep_table) {
     RemoveDefinition(definition->id);
     DropTriggers(definition->id);
     if (definition->target_adopted || keep_table) {
-        return;
+        DropGuard(target);
+    } else {
+        Drop("TABLE", target);
     }
-    const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
-    SPI_connect();
-    const char* sql = psprintf("DROP TABLE %s", pg::QualifiedRelation(target));
-    if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY) {
-        elog(ERROR, "could not run %s", sql);
+    if (definition->source_made && !PassOnSource(definition->source)) {
+        Drop("VIEW", definition->source);
     }
-    SPI_finish();
-    pg::EndAsOwner(scope);
 }
 
 void ForgetDropped() {
     ListCell* cell;
     foreach (cell, DanglingDefinitions()) {
         const int32 id = lfirst_int(cell);
+        DropGuard(FindDefinition(id)->target);
         RemoveDefinition(id);
         DropTriggers(id);
     }

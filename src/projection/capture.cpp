@@ -3,6 +3,7 @@
 #include "pg/names.hpp"
 #include "projection/flush.hpp"
 #include "projection/partitions.hpp"
+#include "projection/restored.hpp"
 
 namespace freshcrm::projection {
 
@@ -42,15 +43,7 @@ bool MoreToCome(const TriggerData* trigger) {
     return false;
 }
 
-}  // namespace
-
-void Capture(TriggerData* trigger) {
-    if (!TRIGGER_FIRED_AFTER(trigger->tg_event)) {
-        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("freshcrm.capture() must be called AFTER a change"),
-                        errhint("Create projections with freshcrm.create_projection().")));
-    }
-    Projection* projection = OpenProjection(ProjectionIdOf(trigger->tg_trigger));
+void CaptureFor(Projection* projection, const TriggerData* trigger) {
     const Oid named = RelationGetRelid(trigger->tg_relation);
     bool found = false;
     for (int i = 0; i < projection->lineage->source_count; ++i) {
@@ -66,7 +59,26 @@ void Capture(TriggerData* trigger) {
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("table %s is no source of projection %s",
                                pg::RelationForMessage(named), projection->name),
-                        errhint("Drop the trigger \"%s\".", trigger->tg_trigger->tgname)));
+                        errhint("Drop the trigger \"%s\". If the table was restored from another "
+                                "database, create its projection again with "
+                                "freshcrm.create_projection(), which replaces the triggers.",
+                                trigger->tg_trigger->tgname)));
+    }
+}
+
+}  // namespace
+
+void Capture(TriggerData* trigger) {
+    if (!TRIGGER_FIRED_AFTER(trigger->tg_event)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("freshcrm.capture() must be called AFTER a change"),
+                        errhint("Create projections with freshcrm.create_projection().")));
+    }
+    const int32 id = ProjectionIdOf(trigger->tg_trigger);
+    if (Projection* projection = OpenMaintained(id)) {
+        CaptureFor(projection, trigger);
+    } else {
+        LeaveUnmaintained(id, RelationGetRelid(trigger->tg_relation));
     }
     if (!MoreToCome(trigger)) {
         Flush();

@@ -214,13 +214,17 @@ bool HasExpressions(const Source* source) {
     return false;
 }
 
+// As the owner, since planning already calls immutable functions of constants, and initialising
+// asks for the right to call the others.
 void PrepareExpressions(const Projection* projection, const Path* path) {
     for (int i = 0; i < path->start_count; ++i) {
         Start* start = &path->starts[i];
         if (start->expression != nullptr && start->state == nullptr) {
+            const pg::OwnerScope scope = pg::BeginAsOwner(projection->owner);
             MemoryContext caller = MemoryContextSwitchTo(projection->context);
             start->state = ExecInitExpr(expression_planner(start->expression), nullptr);
             MemoryContextSwitchTo(caller);
+            pg::EndAsOwner(scope);
         }
     }
 }

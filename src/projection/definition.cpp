@@ -6,10 +6,12 @@
 
 extern "C" {
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "storage/bufmgr.h"
 #include "utils/array.h"
+#include "utils/inval.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
@@ -17,12 +19,6 @@ extern "C" {
 namespace freshcrm::projection {
 
 namespace {
-
-// Invalid when it does not exist.
-Oid DefinitionTable() {
-    const Oid schema = get_namespace_oid("freshcrm", true);
-    return OidIsValid(schema) ? get_relname_relid("projection", schema) : InvalidOid;
-}
 
 // Runs a statement on freshcrm.projection, as its owner, on its latest state; `use` reads the
 // result while SPI is connected.
@@ -66,15 +62,6 @@ Datum NameArray(const List* names) {
         construct_array(values, count, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
 }
 
-Datum OidArray(const List* oids) {
-    const int count = list_length(oids);
-    auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(count)));
-    for (int i = 0; i < count; ++i) {
-        values[i] = ObjectIdGetDatum(list_nth_oid(oids, i));
-    }
-    return PointerGetDatum(construct_array(values, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
-}
-
 List* OidList(ArrayType* array) {
     Datum* values;
     int count;
@@ -92,7 +79,7 @@ Definition* Find(const char* condition, Oid type, Datum value) {
     MemoryContext caller = CurrentMemoryContext;
     const char* sql = psprintf(
         "SELECT id, target, source, key, mode, on_error, options, target_adopted, columns, whole, "
-        "problem, fallback_tables FROM freshcrm.projection WHERE %s",
+        "problem, fallback_tables, source_made FROM freshcrm.projection WHERE %s",
         condition);
     OnDefinitions(sql, 1, &type, &value, true, [&] {
         if (SPI_processed == 0) {
@@ -111,7 +98,8 @@ Definition* Find(const char* condition, Oid type, Datum value) {
                   NameList(DatumGetArrayTypeP(Column(9))),
                   DatumGetObjectId(Column(10)),
                   TextColumn(11),
-                  OidList(DatumGetArrayTypeP(Column(12)))};
+                  OidList(DatumGetArrayTypeP(Column(12))),
+                  DatumGetBool(Column(13))};
         MemoryContextSwitchTo(spi);
     });
     return found;
@@ -123,6 +111,20 @@ void Change(const char* sql, int nargs, Oid* types, Datum* values) {
 }
 
 }  // namespace
+
+Oid DefinitionTable() {
+    const Oid schema = get_namespace_oid("freshcrm", true);
+    return OidIsValid(schema) ? get_relname_relid("projection", schema) : InvalidOid;
+}
+
+Datum OidArray(const List* oids) {
+    const int count = list_length(oids);
+    auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(count)));
+    for (int i = 0; i < count; ++i) {
+        values[i] = ObjectIdGetDatum(list_nth_oid(oids, i));
+    }
+    return PointerGetDatum(construct_array(values, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+}
 
 Oid OwnerOfDefinitions() {
     return pg::OwnerOfRelation(DefinitionTable());
@@ -184,7 +186,7 @@ List* DanglingDefinitions() {
 
 int32 AddDefinition(const Definition& definition) {
     Oid types[] = {OIDOID,   OIDOID,  NAMEARRAYOID, TEXTOID,    TEXTOID,
-                   JSONBOID, BOOLOID, NAMEARRAYOID, OIDARRAYOID};
+                   JSONBOID, BOOLOID, NAMEARRAYOID, OIDARRAYOID, BOOLOID};
     Datum values[] = {ObjectIdGetDatum(definition.target),
                       ObjectIdGetDatum(definition.source),
                       NameArray(definition.keys),
@@ -193,12 +195,13 @@ int32 AddDefinition(const Definition& definition) {
                       definition.options,
                       BoolGetDatum(definition.target_adopted),
                       NameArray(definition.columns),
-                      OidArray(definition.fallback_tables)};
+                      OidArray(definition.fallback_tables),
+                      BoolGetDatum(definition.source_made)};
     int32 id = 0;
     OnDefinitions(
         "INSERT INTO freshcrm.projection (target, source, key, mode, on_error, options, "
-        "target_adopted, columns, fallback_tables) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::regclass[]) RETURNING id",
+        "target_adopted, columns, fallback_tables, source_made) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::regclass[], $10) RETURNING id",
         lengthof(types), types, values, false, [&] { id = DatumGetInt32(Column(1)); });
     return id;
 }
@@ -217,6 +220,17 @@ void RemoveDefinition(int32 id) {
     });
 }
 
+bool PassOnSource(Oid view) {
+    Oid type = OIDOID;
+    Datum value = ObjectIdGetDatum(view);
+    bool found = false;
+    OnDefinitions(
+        "UPDATE freshcrm.projection SET source_made = true WHERE id = (SELECT min(id) FROM "
+        "freshcrm.projection WHERE source = $1::pg_catalog.regclass)",
+        1, &type, &value, false, [&] { found = SPI_processed > 0; });
+    return found;
+}
+
 void SetColumns(int32 id, const List* keys, const List* columns) {
     Oid types[] = {INT4OID, NAMEARRAYOID, NAMEARRAYOID};
     Datum values[] = {Int32GetDatum(id), NameArray(keys), NameArray(columns)};
@@ -224,11 +238,30 @@ void SetColumns(int32 id, const List* keys, const List* columns) {
            types, values);
 }
 
-void SetWhole(int32 id, Oid target) {
+void SetWhole(int32 id, Oid whole) {
     Oid types[] = {INT4OID, OIDOID};
-    Datum values[] = {Int32GetDatum(id), ObjectIdGetDatum(target)};
+    Datum values[] = {Int32GetDatum(id), ObjectIdGetDatum(whole)};
     Change("UPDATE freshcrm.projection SET whole = $2 WHERE id = $1", lengthof(types), types,
            values);
+    // Sessions remember whether it is (Projection::restored).
+    if (whole >= FirstNormalObjectId) {
+        CacheInvalidateRelcacheByRelid(whole);
+    }
+}
+
+bool CompleteRestore(int32 id) {
+    Oid types[] = {INT4OID, OIDOID};
+    Datum values[] = {Int32GetDatum(id), ObjectIdGetDatum(kWrittenWhileRestored)};
+    Oid target = InvalidOid;
+    OnDefinitions(
+        "UPDATE freshcrm.projection SET whole = target WHERE id = $1 AND whole <> $2 "
+        "RETURNING target",
+        lengthof(types), types, values, false,
+        [&] { target = SPI_processed > 0 ? DatumGetObjectId(Column(1)) : InvalidOid; });
+    if (OidIsValid(target)) {
+        CacheInvalidateRelcacheByRelid(target);
+    }
+    return OidIsValid(target);
 }
 
 void SetProblem(int32 id, const char* problem) {

@@ -25,6 +25,7 @@ struct Definition {
     Oid whole;              // the target when its triggers were last complete, see IsWhole()
     const char* problem;    // why the target may be out of date, or null
     List* fallback_tables;  // OIDs, see FallbackTables()
+    bool source_made;       // the view is ours, made of a query
 };
 
 // Not while its triggers are being made: by freshcrm (`whole` is invalid then), or one by one by a
@@ -33,6 +34,19 @@ struct Definition {
 inline bool IsWhole(const Definition* definition) {
     return definition->whole == definition->target;
 }
+
+// A value of `whole`, and the OID of no table: rows of its tables were written before.
+inline constexpr Oid kWrittenWhileRestored = 1;
+
+// In a restored database, until the restore is seen to be complete (restored.hpp).
+inline bool IsRestored(const Definition* definition) {
+    return OidIsValid(definition->whole) && !IsWhole(definition);
+}
+
+// The table freshcrm.projection; invalid when it does not exist.
+Oid DefinitionTable();
+
+Datum OidArray(const List* oids);
 
 // Who may read and write the table; invalid when there is none.
 Oid OwnerOfDefinitions();
@@ -47,6 +61,10 @@ List* NameList(ArrayType* array);
 Definition* FindDefinition(int32 id);
 Definition* FindDefinitionOf(Oid target);
 
+// Makes a view that was made of a query belong to another projection of it. Returns whether there is
+// one.
+bool PassOnSource(Oid view);
+
 // The ids of the definitions whose view or target is gone, as a list of integers; none when the
 // table of definitions itself is gone.
 List* DanglingDefinitions();
@@ -56,7 +74,10 @@ int32 AddDefinition(const Definition& definition);
 void RemoveDefinition(int32 id);
 
 void SetColumns(int32 id, const List* keys, const List* columns);
-void SetWhole(int32 id, Oid target);             // invalid: not whole
+void SetWhole(int32 id, Oid whole);
+// Makes a restored one whole, if none of its tables was written; returns whether. Waits for who is
+// writing that it was.
+bool CompleteRestore(int32 id);
 void SetProblem(int32 id, const char* problem);  // null: none
 
 }  // namespace freshcrm::projection

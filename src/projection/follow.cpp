@@ -8,6 +8,7 @@
 #include "projection/dependencies.hpp"
 #include "projection/maintain.hpp"
 #include "projection/recompute.hpp"
+#include "projection/restored.hpp"
 #include "projection/target.hpp"
 #include "projection/trigger_sync.hpp"
 #include "projection/triggers.hpp"
@@ -189,17 +190,13 @@ void Follow(const Affected* affected) {
         !OidIsValid(pg::OwnerOfRelation(definition->source))) {
         return;
     }
-    if (!OidIsValid(definition->whole)) {
+    if (IsRestored(definition)) {
+        // Its rows come with the restore, the rights that upkeep needs after it.
+        FollowRestore(definition);
         return;
     }
     if (!IsWhole(definition)) {
-        SPI_connect();
-        const bool whole = BecomesWhole(definition);
-        SPI_finish();
-        // The rows were restored too, as they were.
-        if (!whole || definition->problem == nullptr) {
-            return;
-        }
+        return;
     }
     ErrorContextCallback context{};
     context.previous = error_context_stack;
@@ -228,7 +225,12 @@ void FollowAll(const List* affected) {
 
 }  // namespace
 
-void FollowCommands() {
+void FollowCommands(bool made_trigger) {
+    if (made_trigger && OidIsValid(DefinitionTable())) {
+        const pg::OwnerScope scope = pg::BeginAsOwner(OwnerOfDefinitions());
+        WaitForDefinitions();
+        pg::EndAsOwner(scope);
+    }
     FollowAll(AffectedByCommands());
 }
 

@@ -16,8 +16,8 @@
 
 namespace freshcrm::projection {
 
-// To be called by a trigger on ddl_command_end.
-void FollowCommands();
+// To be called by a trigger on ddl_command_end; `made_trigger` says that it is of CREATE TRIGGER.
+void FollowCommands(bool made_trigger);
 
 // To be called by a trigger on sql_drop: triggers that are gone.
 void FollowDrops();

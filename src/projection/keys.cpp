@@ -47,10 +47,6 @@ Size TupleSize(const KeySet* set) {
     return sizeof(Datum) * static_cast<Size>(set->width);
 }
 
-Size MostBytes() {
-    return static_cast<Size>(work_mem) * 1024;
-}
-
 Datum* MutableTuple(KeySet* set, int index) {
     return const_cast<Datum*>(Tuple(set, index));
 }
@@ -207,7 +203,7 @@ void ReadSorted(KeySet* set, int most, KeySet* piece) {
     MemoryContextReset(context);
     *piece = EmptyPiece(set, context);
     MemoryContext caller = MemoryContextSwitchTo(context);
-    while (piece->count < most && piece->bytes < MostBytes()) {
+    while (piece->count < most && piece->bytes < set->most_bytes) {
         CHECK_FOR_INTERRUPTS();
         if (!tuplesort_gettupleslot(spill->sort, true, false, spill->sorted, nullptr)) {
             EndSort(set);
@@ -231,6 +227,7 @@ KeySet MakeKeySet(MemoryContext context, int width, const Oid* types, const Oid*
     set.owner = CurrentResourceOwner;
     set.width = width;
     set.sortable = true;
+    set.most_bytes = static_cast<Size>(work_mem) * 1024;
     set.columns = static_cast<KeySetColumn*>(
         MemoryContextAllocZero(context, sizeof(KeySetColumn) * static_cast<Size>(width)));
     for (int i = 0; i < width; ++i) {
@@ -248,9 +245,9 @@ KeySet MakeKeySet(MemoryContext context, int width, const Oid* types, const Oid*
 }
 
 void Add(KeySet* set, const Datum* tuple) {
-    if (set->bytes > MostBytes() && set->sortable) {
+    if (set->bytes > set->most_bytes && set->sortable) {
         SortUniqueInMemory(set);
-        if (set->bytes > MostBytes() / 2) {
+        if (set->bytes > set->most_bytes / 2) {
             MoveToDisk(set);
         }
     }

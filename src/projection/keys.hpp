@@ -41,6 +41,7 @@ struct KeySet {
     int next;        // the first that NextPiece() has not returned
     Datum* values;   // `width` for each tuple
     Size bytes;      // used in memory
+    Size most_bytes;  // from where on it goes to disk: work_mem
     KeySpill* spill;  // has all tuples once it is there and the set is sorted
 };
 

@@ -15,6 +15,7 @@ namespace {
 // PostgreSQL uses 1 and 2 (lockfuncs.c).
 constexpr uint16 kProjectionLock = 17920;
 constexpr uint16 kKeyLock = 17921;
+constexpr uint16 kRestoreLock = 17922;
 
 LOCKTAG Tag(const Projection* projection, uint32 hash, uint16 kind) {
     LOCKTAG tag;
@@ -58,6 +59,12 @@ uint32 Hash(Projection* projection, const Datum* tuple) {
 
 void LockAllKeys(const Projection* projection) {
     Lock(Tag(projection, 0, kProjectionLock), ExclusiveLock);
+}
+
+bool LockRestore(Oid target, bool wait) {
+    LOCKTAG tag;
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, target, 0, kRestoreLock);
+    return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 void LockKeys(Projection* projection, const KeySet* keys) {

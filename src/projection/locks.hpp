@@ -26,4 +26,8 @@ void LockKeys(Projection* projection, const KeySet* keys);
 // Locks all keys.
 void LockAllKeys(const Projection* projection);
 
+// Of those who find a restore complete, one at a time (restored.hpp). Returns false when another
+// one has the lock and `wait` is not given.
+bool LockRestore(Oid target, bool wait);
+
 }  // namespace freshcrm::projection

@@ -12,6 +12,7 @@ namespace freshcrm::projection {
 namespace {
 
 constexpr int kDefaultFillfactor = 90;
+constexpr const char* kDirectWrites = "direct_writes";
 
 // The first column of the first row, in the caller's memory, or null.
 const char* QueryText(const char* sql, int nargs, Oid* types, Datum* values) {
@@ -163,11 +164,11 @@ void CheckOptions(Datum options, const List* tables) {
     }
     const char* unknown = QueryText(
         "SELECT key FROM pg_catalog.jsonb_object_keys($1) AS key "
-        "WHERE key NOT IN ('trigger_names', 'fillfactor', 'full', 'mapping')",
+        "WHERE key NOT IN ('trigger_names', 'fillfactor', 'full', 'mapping', 'direct_writes')",
         1, types, values);
     if (unknown != nullptr) {
         RaiseOption(psprintf("unknown option \"%s\"", unknown),
-                    "The options are trigger_names, fillfactor, full and mapping.");
+                    "The options are trigger_names, fillfactor, full, mapping and direct_writes.");
     }
     if (QueryText("SELECT 1 WHERE pg_catalog.jsonb_typeof($1->'fillfactor') <> 'number' "
                   "OR CASE WHEN pg_catalog.jsonb_typeof($1->'fillfactor') = 'number' "
@@ -179,6 +180,10 @@ void CheckOptions(Datum options, const List* tables) {
                   types, values)) {
         RaiseOption("option trigger_names must be a JSON object",
                     "It maps names of base tables to names of triggers.");
+    }
+    if (const JsonbValue* direct = Member(options, kDirectWrites);
+        direct != nullptr && direct->type != jbvBool) {
+        RaiseOption("option direct_writes must be true or false", "The default is false.");
     }
     const char* stranger = QueryText(
         "SELECT o.key FROM pg_catalog.jsonb_each_text($1->'trigger_names') AS o "
@@ -233,6 +238,11 @@ List* Fallbacks(Datum options, const List* relids) {
         fallbacks = lappend(fallbacks, fallback);
     }
     return fallbacks;
+}
+
+bool DirectWritesOption(Datum options) {
+    const JsonbValue* value = Member(options, kDirectWrites);
+    return value != nullptr && value->val.boolean;
 }
 
 int FillfactorOption(Datum options) {

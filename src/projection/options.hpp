@@ -4,6 +4,8 @@
 //   full           array of base tables: any change recomputes the whole projection
 //   mapping        object: base table → query for the keys that its changed rows affect
 //                  (user_mapping.hpp)
+//   direct_writes  boolean: whether who has the rights may write to the target (default false:
+//                  target_guard.hpp)
 #pragma once
 
 #include "projection/fallback.hpp"
@@ -21,6 +23,8 @@ List* FallbackTables(Datum options, const List* tables);
 
 // The fallbacks, given the result of FallbackTables(); a list of Fallback*.
 List* Fallbacks(Datum options, const List* relids);
+
+bool DirectWritesOption(Datum options);
 
 // The options below are read within SPI.
 

@@ -10,7 +10,9 @@ extern "C" {
 #include "access/table.h"
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/syscache.h"
@@ -128,6 +130,15 @@ void FindOwner(Projection* projection) {
     }
 }
 
+void SetCasts(Key* key, Oid equality) {
+    Oid left;
+    Oid right;
+    op_input_types(equality, &left, &right);
+    const bool exact = left == key->type || IsPolymorphicType(left) || left == RECORDOID;
+    key->cast = exact ? "" : psprintf("::%s", pg::QualifiedType(left, -1));
+    key->array_cast = exact ? "" : psprintf("%s[]", key->cast);
+}
+
 Key LoadKey(const char* name, const KeyColumn& column, MemoryContext context) {
     Key key{};
     key.name = name;
@@ -137,6 +148,7 @@ Key LoadKey(const char* name, const KeyColumn& column, MemoryContext context) {
     const TypeCacheEntry* type =
         lookup_type_cache(key.type, TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC | TYPECACHE_HASH_PROC);
     key.equals = pg::QualifiedOperator(type->eq_opr);
+    SetCasts(&key, type->eq_opr);
     fmgr_info_cxt(type->cmp_proc, &key.compare, context);
     if (OidIsValid(type->hash_proc)) {
         fmgr_info_cxt(type->hash_proc, &key.hash, context);
@@ -172,15 +184,16 @@ void LockRelations(Oid source, Oid target) {
     LockRelationOid(target, RecoveryInProgress() ? AccessShareLock : RowExclusiveLock);
 }
 
-Projection* Load(int32 id) {
+// Null when there is none, or none that is maintained.
+Projection* Load(int32 id, bool maintained) {
     const Definition* definition = FindDefinition(id);
-    if (definition != nullptr) {
+    if (definition != nullptr && !(maintained && IsRestored(definition))) {
         LockRelations(definition->source, definition->target);
         // Who held them may have changed it.
         definition = FindDefinition(id);
     }
-    if (definition == nullptr) {
-        RaiseNoProjection(id);
+    if (definition == nullptr || (maintained && IsRestored(definition))) {
+        return nullptr;
     }
     const uint64 changes_before = changes;
 
@@ -192,6 +205,7 @@ Projection* Load(int32 id) {
     projection->target = definition->target;
     projection->source = definition->source;
     projection->name = pg::RelationForMessage(definition->target);
+    projection->restored = IsRestored(definition);
     projection->context = context;
     FindOwner(projection);
     projection->rank = RankOf(definition->source);
@@ -237,9 +251,7 @@ bool LockIfValid(const Projection* projection) {
     return projection->valid;
 }
 
-}  // namespace
-
-Projection* OpenProjection(int32 id) {
+Projection* Open(int32 id, bool maintained) {
     bool found;
     auto* entry = static_cast<CacheEntry*>(hash_search(cache, &id, HASH_ENTER, &found));
     if (!found) {
@@ -248,11 +260,42 @@ Projection* OpenProjection(int32 id) {
     while (!LockIfValid(entry->projection)) {
         CHECK_FOR_INTERRUPTS();
         Sweep();
-        Projection* fresh = Load(id);
+        Projection* fresh = Load(id, maintained);
+        if (fresh == nullptr) {
+            return nullptr;
+        }
         MemoryContextSetParent(fresh->context, CacheMemoryContext);
         entry->projection = fresh;
     }
-    return entry->projection;
+    return maintained && entry->projection->restored ? nullptr : entry->projection;
+}
+
+}  // namespace
+
+Projection* OpenProjection(int32 id) {
+    Projection* projection = Open(id, false);
+    if (projection == nullptr) {
+        RaiseNoProjection(id);
+    }
+    return projection;
+}
+
+Projection* OpenMaintained(int32 id) {
+    return Open(id, true);
+}
+
+Projection* OpenOwned(Oid target) {
+    const Definition* definition = FindDefinitionOf(target);
+    if (definition == nullptr) {
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT),
+                 errmsg("table %s is not a projection", pg::RelationForMessage(target)),
+                 errhint("The view freshcrm.projections lists them.")));
+    }
+    if (!pg_class_ownercheck(target, GetUserId())) {
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));
+    }
+    return OpenProjection(definition->id);
 }
 
 void InitProjectionCache() {

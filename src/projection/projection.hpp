@@ -32,6 +32,10 @@ struct Key {
     Oid type;
     Oid collation;
     const char* equals;  // OPERATOR(schema.=)
+    // What casts an operand of it, or an array of them, to exactly what it takes: "" or ::type. By
+    // other operands one that somebody else has made in that schema could be meant.
+    const char* cast;
+    const char* array_cast;
     FmgrInfo compare;
     FmgrInfo hash;  // fn_oid is invalid when the type has no hash operator class
     int16 length;
@@ -44,6 +48,7 @@ struct Projection {
     Oid target;
     Oid source;
     Oid owner;         // of view and target: as whom maintenance runs
+    bool restored;     // see IsRestored()
     const char* name;  // the target, for messages
     int rank;          // more than that of any projection whose table the view reads
 
@@ -65,6 +70,13 @@ struct Projection {
 // Raises 42704 when there is none, 55000 when the target no longer fits the view or has another
 // owner, and what TraceLineage() raises.
 Projection* OpenProjection(int32 id);
+
+// The projection of this target, for what only its owner may do. Raises 42704 when it is none, 42501
+// when the current user is another, and what OpenProjection() raises.
+Projection* OpenOwned(Oid target);
+
+// As OpenProjection(), for upkeep; null when there is no definition or it IsRestored().
+Projection* OpenMaintained(int32 id);
 
 // Registers the invalidation callbacks; once a backend.
 void InitProjectionCache();

@@ -7,7 +7,11 @@
 #include "projection/explain.hpp"
 #include "projection/follow.hpp"
 #include "projection/maintain.hpp"
-#include "projection/recompute.hpp"
+#include "projection/query_text.hpp"
+#include "projection/rebuild.hpp"
+#include "projection/restored.hpp"
+#include "projection/row_security.hpp"
+#include "projection/target_guard.hpp"
 #include "projection/trigger_sync.hpp"
 #include "projection/verify.hpp"
 
@@ -16,6 +20,7 @@ extern "C" {
 #include "funcapi.h"
 #include "utils/acl.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/typcache.h"
 }
 
@@ -23,7 +28,6 @@ using namespace freshcrm::projection;
 
 namespace {
 
-// create_projection() takes NULL for its target alone.
 void RequireArgument(FunctionCallInfo fcinfo, int argument, const char* name) {
     if (PG_ARGISNULL(argument)) {
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -41,21 +45,6 @@ List* KeyArgument(ArrayType* array) {
                  errhint("Name columns that together are different in each row of the view.")));
     }
     return names;
-}
-
-// For what only the owner of the projection may do.
-Projection* OpenOwned(Oid target) {
-    const Definition* definition = FindDefinitionOf(target);
-    if (definition == nullptr) {
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_OBJECT),
-                 errmsg("table %s is not a projection", freshcrm::pg::RelationForMessage(target)),
-                 errhint("The view freshcrm.projections lists them.")));
-    }
-    if (!pg_class_ownercheck(target, GetUserId())) {
-        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));
-    }
-    return OpenProjection(definition->id);
 }
 
 [[noreturn]] void RaiseKeyType(const Projection* projection, Oid given) {
@@ -120,6 +109,24 @@ KeySet ReadKeys(const Projection* projection, ArrayType* array) {
     return set;
 }
 
+// The arguments of create_projection() but for the first, `first`; the third may be NULL.
+Request ReadRequest(FunctionCallInfo fcinfo, const char* first) {
+    const char* const names[] = {first, "key", "target", "mode", "on_error", "options"};
+    for (int i = 0; i < PG_NARGS(); ++i) {
+        if (i != 2) {
+            RequireArgument(fcinfo, i, names[i]);
+        }
+    }
+    Request request{};
+    request.source = PG_GETARG_OID(0);
+    request.keys = KeyArgument(PG_GETARG_ARRAYTYPE_P(1));
+    request.target = PG_ARGISNULL(2) ? nullptr : NameStr(*PG_GETARG_NAME(2));
+    request.mode = text_to_cstring(PG_GETARG_TEXT_PP(3));
+    request.on_error = text_to_cstring(PG_GETARG_TEXT_PP(4));
+    request.options = PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(5)));
+    return request;
+}
+
 }  // namespace
 
 FRESHCRM_FUNCTION(freshcrm_capture) {
@@ -131,22 +138,48 @@ FRESHCRM_FUNCTION(freshcrm_capture) {
     PG_RETURN_POINTER(nullptr);
 }
 
-FRESHCRM_FUNCTION(freshcrm_create_projection) {
-    static constexpr const char* kNames[] = {"source", "key",      "target",
-                                             "mode",   "on_error", "options"};
-    for (int i = 0; i < PG_NARGS(); ++i) {
-        if (i != 2) {
-            RequireArgument(fcinfo, i, kNames[i]);
-        }
+FRESHCRM_FUNCTION(freshcrm_guard_target) {
+    if (!CALLED_AS_TRIGGER(fcinfo)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("freshcrm.guard_target() was not called by a trigger")));
     }
-    const Request request{
-        PG_GETARG_OID(0),
-        KeyArgument(PG_GETARG_ARRAYTYPE_P(1)),
-        PG_ARGISNULL(2) ? nullptr : NameStr(*PG_GETARG_NAME(2)),
-        text_to_cstring(PG_GETARG_TEXT_PP(3)),
-        text_to_cstring(PG_GETARG_TEXT_PP(4)),
-        PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(5))),
-    };
+    GuardTarget(reinterpret_cast<TriggerData*>(fcinfo->context));
+    PG_RETURN_POINTER(nullptr);
+}
+
+FRESHCRM_FUNCTION(freshcrm_follow_load) {
+    if (!CALLED_AS_TRIGGER(fcinfo)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("freshcrm.follow_load() was not called by a trigger")));
+    }
+    const auto* trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
+    const int number = SPI_fnumber(RelationGetDescr(trigger->tg_relation), "id");
+    bool isnull;
+    const Datum id = TRIGGER_FIRED_FOR_ROW(trigger->tg_event) && number > 0
+                         ? SPI_getbinval(trigger->tg_trigtuple,
+                                         RelationGetDescr(trigger->tg_relation), number, &isnull)
+                         : Int32GetDatum(0);
+    FollowLoad(DatumGetInt32(id));
+    PG_RETURN_POINTER(nullptr);
+}
+
+FRESHCRM_FUNCTION(freshcrm_create_projection) {
+    PG_RETURN_OID(CreateProjection(ReadRequest(fcinfo, "source")));
+}
+
+// An untyped literal that could be a view's name or a query is a text for the server: here, too, it
+// may be a name.
+FRESHCRM_FUNCTION(freshcrm_create_projection_of_query) {
+    Request request = ReadRequest(fcinfo, "query");
+    RequireArgument(fcinfo, 2, "target");
+    const char* query = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    if (IsName(query)) {
+        request.source =
+            DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(query)));
+    } else {
+        request.source = CreateSource(query, request.target);
+        request.source_made = true;
+    }
     PG_RETURN_OID(CreateProjection(request));
 }
 
@@ -185,6 +218,31 @@ FRESHCRM_FUNCTION(freshcrm_verify_projection) {
     PG_RETURN_NULL();
 }
 
+FRESHCRM_FUNCTION(freshcrm_rebuild_projection) {
+    RequireArgument(fcinfo, 0, "projection");
+    RequireArgument(fcinfo, 1, "batch_size");
+    const int batch = PG_GETARG_INT32(1);
+    if (batch < 1) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("batch_size must be at least 1, not %d", batch),
+                        errhint("It is how many keys are recomputed in one transaction.")));
+    }
+    TupleDesc desc;
+    if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE) {
+        elog(ERROR, "rebuild_projection has no columns to return");
+    }
+    const bool atomic = fcinfo->context == nullptr || !IsA(fcinfo->context, CallContext) ||
+                        castNode(CallContext, fcinfo->context)->atomic;
+    SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
+    const Counts counts = RebuildProjection(PG_GETARG_OID(0), batch, atomic);
+    SPI_finish();
+    Datum values[] = {Int64GetDatum(counts.inserted), Int64GetDatum(counts.updated),
+                      Int64GetDatum(counts.deleted)};
+    bool value_nulls[lengthof(values)] = {};
+    PG_RETURN_DATUM(
+        HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, value_nulls)));
+}
+
 FRESHCRM_FUNCTION(freshcrm_explain_projection) {
     InitMaterializedSRF(fcinfo, 0);
     const Projection* projection = OpenOwned(PG_GETARG_OID(0));
@@ -199,6 +257,15 @@ FRESHCRM_FUNCTION(freshcrm_explain_view) {
     ExplainView(PG_GETARG_OID(0), KeyArgument(PG_GETARG_ARRAYTYPE_P(1)),
                 PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(2))),
                 reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo));
+    PG_RETURN_NULL();
+}
+
+FRESHCRM_FUNCTION(freshcrm_explain_row_security) {
+    InitMaterializedSRF(fcinfo, 0);
+    const Projection* projection = OpenOwned(PG_GETARG_OID(0));
+    const freshcrm::pg::OwnerScope scope = freshcrm::pg::BeginAsOwner(projection->owner);
+    ExplainRowSecurity(projection, reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo));
+    freshcrm::pg::EndAsOwner(scope);
     PG_RETURN_NULL();
 }
 
@@ -217,6 +284,7 @@ FRESHCRM_FUNCTION(freshcrm_follow_ddl) {
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("freshcrm.follow_ddl() was not called by an event trigger")));
     }
-    FollowCommands();
+    const auto* trigger = reinterpret_cast<EventTriggerData*>(fcinfo->context);
+    FollowCommands(trigger->tag == CMDTAG_CREATE_TRIGGER);
     PG_RETURN_NULL();
 }

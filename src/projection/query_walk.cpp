@@ -249,9 +249,9 @@ WalkedView* WalkView(Oid view_oid, const List* keys, const List* fallbacks) {
     Query* query = ViewQuery(view, view_oid);
     view->owner = pg::OwnerOfRelation(view_oid);
     (void)AddScope(view, -1, ScopeKind::kSublink);
-    Level* top = WalkSubquery(view, query, nullptr, 0,
-                              psprintf("view %s", pg::RelationForMessage(view_oid)));
-    SetKeys(view, top, keys);
+    view->top = WalkSubquery(view, query, nullptr, 0,
+                             psprintf("view %s", pg::RelationForMessage(view_oid)));
+    SetKeys(view, view->top, keys);
     return view;
 }
 

@@ -59,6 +59,9 @@ struct WalkedKey {
     List* scopes;   // of integers
 };
 
+struct Level;
+struct Place;
+
 struct WalkedView {
     List* scopes;       // of WalkedScope*
     List* occurrences;  // of WalkedOccurrence*
@@ -68,6 +71,7 @@ struct WalkedView {
     int set_operations;
     Oid owner;  // of the view
     const List* fallbacks;
+    Level* top;  // of the view's own query (query_level.hpp)
 };
 
 // Walks the view's query and resolves the target columns `keys` (attribute numbers of the view).
@@ -76,8 +80,6 @@ struct WalkedView {
 WalkedView* WalkView(Oid view, const List* keys, const List* fallbacks);
 
 // The level of a sublink's query, walked.
-struct Level;
-struct Place;
 Level* WalkSublinkQuery(const Place& place, Query* query);
 
 // Refuses a clause through which no row can be followed, where an occurrence below it (the first

@@ -117,12 +117,17 @@ void ApplyAll(DiffReader* reader) {
     SPI_cursor_close(portal);
 }
 
+// Reads with the snapshot, or a fresh one.
 template <typename Apply>
-Counts Run(Projection* projection, bool null_is_key, Write write, Apply apply) {
+Counts Run(Projection* projection, Snapshot snapshot, bool null_is_key, Write write, Apply apply) {
     BeginWrite(projection);
     DiffReader reader{projection, null_is_key, write, {}, MakeDiffRow(projection),
                       MakeKeyChecker(projection)};
-    pg::PushFreshSnapshot();
+    if (snapshot != nullptr) {
+        PushActiveSnapshot(snapshot);
+    } else {
+        pg::PushFreshSnapshot();
+    }
     apply(&reader);
     PopActiveSnapshot();
     EndWrite();
@@ -147,15 +152,13 @@ Counts RecomputeKeys(Projection* projection, KeySet* keys, Write write) {
         return Counts{};
     }
     LockKeys(projection, keys);
-    const Counts counts =
-        Run(projection, false, write, [&](DiffReader* reader) { ApplyKeys(reader, keys); });
-    FreeTuples(keys);
-    return counts;
+    return Run(projection, nullptr, false, write,
+               [&](DiffReader* reader) { ApplyKeys(reader, keys); });
 }
 
-Counts RecomputeAll(Projection* projection) {
+Counts RecomputeAll(Projection* projection, Snapshot snapshot) {
     LockAllKeys(projection);
-    return Run(projection, true, Write::kIfDifferent, ApplyAll);
+    return Run(projection, snapshot, true, Write::kIfDifferent, ApplyAll);
 }
 
 void CheckNoNullKey(Projection* projection) {

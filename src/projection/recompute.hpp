@@ -8,6 +8,10 @@
 #include "projection/keys.hpp"
 #include "projection/projection.hpp"
 
+extern "C" {
+#include "utils/snapshot.h"
+}
+
 namespace freshcrm::projection {
 
 struct Counts {
@@ -26,11 +30,12 @@ enum class Write {
 };
 
 // The keys of a set that has been sorted: locked, then read with a fresh snapshot, compared with the
-// target, and written. Frees them.
+// target, and written.
 Counts RecomputeKeys(Projection* projection, KeySet* keys, Write write = Write::kIfDifferent);
 
-// All keys of the view and the target. Raises 23502 too, for a NULL key.
-Counts RecomputeAll(Projection* projection);
+// All keys of the view and the target, locked, then read with `snapshot`: null for a fresh one. Raises
+// 23502 too, for a NULL key.
+Counts RecomputeAll(Projection* projection, Snapshot snapshot = nullptr);
 
 // Raises 23502 when the view returns a row whose key is NULL.
 void CheckNoNullKey(Projection* projection);

@@ -47,8 +47,9 @@ const char* KeyColumns(const Projection* projection, In where, const char* prefi
 template <typename Right>
 const char* KeyEquals(const Projection* projection, In where, const char* left, Right right) {
     return Join(projection->key_count, " AND ", [&](int i) {
-        return psprintf("%s.%s %s %s", left, KeyName(projection, where, i),
-                        projection->keys[i].equals, right(i));
+        const Key& key = projection->keys[i];
+        return psprintf("%s.%s%s %s %s%s", left, KeyName(projection, where, i), key.cast,
+                        key.equals, right(i), key.cast);
     });
 }
 
@@ -59,8 +60,9 @@ const char* KeyIsParameter(const Projection* projection, In where, const char* l
 // Whether the key is among those of the parameters, arrays of the key's columns.
 const char* KeyIsInArrays(const Projection* projection, In where) {
     if (projection->key_count == 1) {
-        return psprintf("x.%s %s ANY ($1)", KeyName(projection, where, 0),
-                        projection->keys[0].equals);
+        const Key& key = projection->keys[0];
+        return psprintf("x.%s%s %s ANY ($1%s)", KeyName(projection, where, 0), key.cast, key.equals,
+                        key.array_cast);
     }
     auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(projection->key_count)));
     for (int i = 0; i < projection->key_count; ++i) {

@@ -134,6 +134,14 @@ const char* ColumnDefinition(const FormData_pg_attribute* column) {
                     pg::QualifiedType(column->atttypid, column->atttypmod), CollateClause(column));
 }
 
+// Policies that bind the owner would hide rows from upkeep, which runs as the owner.
+bool ForcesRowSecurity(Oid target) {
+    Relation table = table_open(target, AccessShareLock);
+    const bool forces = table->rd_rel->relrowsecurity && table->rd_rel->relforcerowsecurity;
+    table_close(table, NoLock);
+    return forces;
+}
+
 // Why a table cannot hold a projection, or null.
 const char* UnfitKind(Oid target) {
     if (get_rel_relkind(target) != RELKIND_RELATION || get_rel_relispartition(target) ||
@@ -143,6 +151,9 @@ const char* UnfitKind(Oid target) {
     if (get_rel_persistence(target) != RELPERSISTENCE_PERMANENT) {
         return "It is temporary or unlogged, and so does not survive what the tables of the view "
                "survive.";
+    }
+    if (ForcesRowSecurity(target)) {
+        return "It forces row-level security on its owner, as whom upkeep reads and writes it.";
     }
     return nullptr;
 }

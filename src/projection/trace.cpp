@@ -86,8 +86,8 @@ SPIPlanPtr KnownKeysPlan(const Projection* projection, Path* path) {
         appendStringInfo(&sql, "%st.%s", i > 0 ? ", " : "SELECT DISTINCT ",
                          quote_identifier(key.name));
         if (path->known_keys[i] >= 0) {
-            appendStringInfo(&where, "%st.%s %s c.s%d", separator, quote_identifier(key.name),
-                             key.equals, path->known_keys[i]);
+            appendStringInfo(&where, "%st.%s%s %s c.s%d%s", separator, quote_identifier(key.name),
+                             key.cast, key.equals, path->known_keys[i], key.cast);
             separator = " AND ";
         }
     }

@@ -4,6 +4,7 @@
 #include "pg/spi.hpp"
 #include "projection/dependencies.hpp"
 #include "projection/partitions.hpp"
+#include "projection/restored.hpp"
 #include "projection/triggers.hpp"
 
 extern "C" {
@@ -15,15 +16,18 @@ namespace freshcrm::projection {
 namespace {
 
 // The first trigger that is wanted and not there as it was made. In `used` is what the view $1
-// reads, $2 is the projection's id. Types and events are those of pg_trigger.h; 29 is that of the
-// row trigger for the replication role replica. Those that are enabled are given their firing back
-// by RestoreFiring().
+// reads, $2 is the projection's id; $3 says that disabled triggers count as there. Types and events
+// are those of pg_trigger.h; 29 is that of the row trigger for the replication role replica. Those
+// that are enabled are given their firing back by RestoreFiring(). It locks no table, as
+// pg_partition_tree() would: parallel restores alter several at once.
 const char* ProblemSql() {
     return psprintf(
         "%s, tables AS (SELECT c.oid FROM used AS u JOIN pg_catalog.pg_class AS c "
-        "ON c.oid = u.relid AND c.relkind IN ('r', 'p')), expected AS (SELECT oid FROM tables "
-        "UNION SELECT p.relid FROM tables, pg_catalog.pg_partition_tree(oid) AS p "
-        "UNION SELECT a.relid FROM tables, pg_catalog.pg_partition_ancestors(oid) AS a (relid)) "
+        "ON c.oid = u.relid AND c.relkind IN ('r', 'p')), tree AS (SELECT oid FROM tables "
+        "UNION SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_class AS c ON c.oid = tree.oid "
+        "AND c.relkind = 'p' JOIN pg_catalog.pg_inherits AS i ON i.inhparent = c.oid), "
+        "expected AS (SELECT oid FROM tree UNION SELECT a.relid FROM tables, "
+        "pg_catalog.pg_partition_ancestors(oid) AS a (relid)) "
         "SELECT pg_catalog.format('The trigger of %%s on table %%s is missing or disabled.', "
         "e.name, t.oid::pg_catalog.regclass) FROM expected AS t CROSS JOIN (VALUES "
         "('INSERT', 4, '{O,A}'::\"char\"[], false, true), ('UPDATE', 16, '{O,A}', true, true), "
@@ -32,7 +36,7 @@ const char* ProblemSql() {
         "WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g WHERE g.tgrelid = t.oid "
         "AND g.tgfoid = 'freshcrm.capture'::pg_catalog.regproc "
         "AND g.tgargs = pg_catalog.convert_to($2::text, 'UTF8') || '\\x00' "
-        "AND g.tgtype = e.type AND g.tgenabled = ANY (e.fires) AND g.tgqual IS NULL "
+        "AND g.tgtype = e.type AND ($3 OR g.tgenabled = ANY (e.fires)) AND g.tgqual IS NULL "
         "AND (g.tgoldtable IS NOT NULL) = e.old AND (g.tgnewtable IS NOT NULL) = e.new) "
         "ORDER BY t.oid, e.type LIMIT 1",
         kUsedRelations);
@@ -54,11 +58,10 @@ void MakeMissing(const Projection* projection, const Definition* definition) {
     SetWhole(definition->id, definition->target);
 }
 
-}  // namespace
-
-const char* TriggerProblem(const Definition* definition) {
-    Oid types[] = {OIDOID, INT4OID};
-    Datum values[] = {ObjectIdGetDatum(definition->source), Int32GetDatum(definition->id)};
+const char* FirstProblem(const Definition* definition, bool disabled_too) {
+    Oid types[] = {OIDOID, INT4OID, BOOLOID};
+    Datum values[] = {ObjectIdGetDatum(definition->source), Int32GetDatum(definition->id),
+                      BoolGetDatum(disabled_too)};
     pg::PushFreshSnapshot();
     if (SPI_execute_with_args(ProblemSql(), lengthof(types), types, values, nullptr, true, 0) !=
         SPI_OK_SELECT) {
@@ -69,13 +72,14 @@ const char* TriggerProblem(const Definition* definition) {
                               : SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
-bool BecomesWhole(Definition* definition) {
-    if (FindTriggers(definition->id) == NIL || TriggerProblem(definition) != nullptr) {
-        return false;
-    }
-    SetWhole(definition->id, definition->target);
-    definition->whole = definition->target;
-    return true;
+}  // namespace
+
+const char* TriggerProblem(const Definition* definition) {
+    return FirstProblem(definition, false);
+}
+
+bool HasAllTriggers(const Definition* definition) {
+    return FindTriggers(definition->id) != NIL && FirstProblem(definition, true) == nullptr;
 }
 
 bool SyncTriggers(const Projection* projection, const Definition* definition) {
@@ -110,12 +114,16 @@ void RepairTriggers(const Projection* projection) {
     const Definition* definition = FindDefinition(projection->id);
     const pg::OwnerScope scope = pg::BeginAsOwner(projection->owner);
     SPI_connect();
+    if (IsRestored(definition)) {
+        WaitForWriters(definition);
+    }
     if (TriggerProblem(definition) != nullptr) {
         SetWhole(definition->id, InvalidOid);
         DropTriggers(definition->id);
         MakeMissing(projection, definition);
     } else if (!IsWhole(definition)) {
         SetWhole(definition->id, definition->target);
+        RestoreFiring(FindTriggers(definition->id));
     }
     SPI_finish();
     pg::EndAsOwner(scope);

@@ -11,14 +11,15 @@ namespace freshcrm::projection {
 // another one than it was made. Null when all are there. Reads catalogs only.
 const char* TriggerProblem(const Definition* definition);
 
-// Notes that the triggers are complete, when they are. Returns whether.
-bool BecomesWhole(Definition* definition);
+// Whether all triggers have been made, be they enabled or not.
+bool HasAllTriggers(const Definition* definition);
 
 // Makes triggers on tables of the view that have none, as the current user, and drops those on
 // tables that it does not read. Returns whether there was anything to do.
 bool SyncTriggers(const Projection* projection, const Definition* definition);
 
-// Makes all anew, as the projection's owner, where TriggerProblem() complains.
+// Makes all anew, as the projection's owner, where TriggerProblem() complains. A restored
+// projection is whole then (restored.hpp).
 void RepairTriggers(const Projection* projection);
 
 }  // namespace freshcrm::projection

@@ -2,11 +2,11 @@
 
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
+#include "projection/query_text.hpp"
 
 extern "C" {
 #include "nodes/parsenodes.h"
 #include "parser/parse_coerce.h"
-#include "parser/parser.h"
 #include "utils/plancache.h"
 }
 
@@ -15,32 +15,6 @@ namespace freshcrm::projection {
 namespace {
 
 constexpr const char* kChanged = "changed";
-
-[[noreturn]] void RaiseNoSelect(Oid relid, const char* detail) {
-    ereport(
-        ERROR,
-        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-         errmsg("option mapping of table %s is not a single SELECT", pg::RelationForMessage(relid)),
-         errdetail("%s", detail),
-         errhint("Write a query such as SELECT key FROM changed, where \"changed\" has the old "
-                 "and the new rows of the table.")));
-    pg_unreachable();
-}
-
-// The text of the query's only statement, without a semicolon.
-const char* OnlySelect(Oid relid, const char* query) {
-    List* statements = raw_parser(query, RAW_PARSE_DEFAULT);
-    if (list_length(statements) != 1) {
-        RaiseNoSelect(relid, psprintf("It consists of %d statements.", list_length(statements)));
-    }
-    const auto* raw = static_cast<RawStmt*>(linitial(statements));
-    if (!IsA(raw->stmt, SelectStmt) ||
-        reinterpret_cast<SelectStmt*>(raw->stmt)->intoClause != nullptr) {
-        RaiseNoSelect(relid, "Its statement is another one.");
-    }
-    return raw->stmt_len > 0 ? pnstrdup(query + raw->stmt_location, raw->stmt_len)
-                             : query + raw->stmt_location;
-}
 
 [[noreturn]] void RaiseKeyMismatch(const Projection* projection, const Source* source,
                                    const char* detail) {
@@ -113,8 +87,12 @@ void CheckPlan(const Projection* projection, const Source* source, SPIPlanPtr pl
 }
 
 SPIPlanPtr Prepare(const Projection* projection, const Source* source) {
-    const char* sql = psprintf("SELECT DISTINCT * FROM (%s\n) AS keys",
-                               OnlySelect(source->relid, source->fallback->query));
+    const char* query =
+        OnlySelect(source->fallback->query,
+                   psprintf("option mapping of table %s", pg::RelationForMessage(source->relid)),
+                   "Write a query such as SELECT key FROM changed, where \"changed\" has the old and "
+                   "the new rows of the table.");
+    const char* sql = psprintf("SELECT DISTINCT * FROM (%s\n) AS keys", query);
     SPIPlanPtr plan = pg::PrepareKept(sql, 0, nullptr, projection->context);
     CheckPlan(projection, source, plan);
     return plan;

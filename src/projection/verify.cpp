@@ -7,6 +7,7 @@
 #include "projection/statements.hpp"
 
 extern "C" {
+#include "access/transam.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 }
@@ -40,6 +41,20 @@ const char* Difference(const Projection* projection, const DiffRow& row) {
     return std::strcmp(stored, row.tag) == 0 ? nullptr : "different";
 }
 
+// What stands for a value in JSON: the text of types that are not the server's own, whose owners
+// could have a cast to JSON called.
+Datum JsonArgument(Oid type, Datum value, Oid* argument_type) {
+    *argument_type = type;
+    if (getBaseType(type) < FirstNormalObjectId) {
+        return value;
+    }
+    Oid output;
+    bool is_varlena;
+    getTypeOutputInfo(type, &output, &is_varlena);
+    *argument_type = TEXTOID;
+    return CStringGetTextDatum(OidOutputFunctionCall(output, value));
+}
+
 // {"<key column>": <value>, …}
 Datum KeyObject(const Projection* projection, const Datum* key) {
     auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * 2 * INDEX_MAX_KEYS));
@@ -52,8 +67,8 @@ Datum KeyObject(const Projection* projection, const Datum* key) {
         appendStringInfo(&sql, "%s$%d, $%d", i > 0 ? ", " : "", count + 1, count + 2);
         types[count] = TEXTOID;
         values[count++] = CStringGetTextDatum(projection->keys[i].name);
-        types[count] = projection->keys[i].type;
-        values[count++] = key[i];
+        values[count] = JsonArgument(projection->keys[i].type, key[i], &types[count]);
+        ++count;
     }
     appendStringInfoChar(&sql, ')');
     if (SPI_execute_with_args(sql.data, count, types, values, nullptr, true, 1) != SPI_OK_SELECT) {
@@ -71,19 +86,33 @@ void Report(const Projection* projection, const char* difference, const Datum* k
     SPI_freetuptable(SPI_tuptable);
 }
 
+// What is to be done with differences.
+struct Verification {
+    const Projection* projection;
+    ReturnSetInfo* result;
+    KeySet wrong;
+};
+
+bool NoteDifference(void* arg, const char* difference, const Datum* key) {
+    auto* verification = static_cast<Verification*>(arg);
+    Report(verification->projection, difference, key, verification->result);
+    Add(&verification->wrong, key);
+    return true;
+}
+
 }  // namespace
 
-void VerifyProjection(Projection* projection, bool repair, ReturnSetInfo* result) {
-    KeySet wrong = MakeProjectionKeys(projection, CurrentMemoryContext);
+bool EachDifference(Projection* projection, DifferenceHandler handler, void* arg) {
     DiffRow row = MakeDiffRow(projection);
     KeyChecker unique = MakeKeyChecker(projection);
+    bool more = true;
 
     pg::PushFreshSnapshot();
     Portal portal = SPI_cursor_open(nullptr, VerifyAll(projection), nullptr, nullptr, true);
-    for (SPI_cursor_fetch(portal, true, kBatch); SPI_processed > 0;
+    for (SPI_cursor_fetch(portal, true, kBatch); more && SPI_processed > 0;
          SPI_cursor_fetch(portal, true, kBatch)) {
         SPITupleTable* rows = SPI_tuptable;
-        for (uint64 i = 0; i < rows->numvals; ++i) {
+        for (uint64 i = 0; i < rows->numvals && more; ++i) {
             CHECK_FOR_INTERRUPTS();
             ReadDiffRow(projection, &row, rows->vals[i], rows->tupdesc);
             const char* difference = Difference(projection, row);
@@ -91,20 +120,28 @@ void VerifyProjection(Projection* projection, bool repair, ReturnSetInfo* result
             if (row.in_view) {
                 CheckUnique(&unique, key);
             }
-            if (difference != nullptr) {
-                Report(projection, difference, key, result);
-                Add(&wrong, key);
-            }
+            more = difference == nullptr || handler(arg, difference, key);
         }
         SPI_freetuptable(rows);
     }
     SPI_cursor_close(portal);
     PopActiveSnapshot();
+    return more;
+}
 
+void VerifyProjection(Projection* projection, bool repair, ReturnSetInfo* result) {
+    Verification verification{projection, result,
+                              MakeProjectionKeys(projection, CurrentMemoryContext)};
+    (void)EachDifference(projection, NoteDifference, &verification);
     if (repair) {
-        SortUnique(&wrong);
-        (void)RecomputeKeys(projection, &wrong, Write::kAlways);
+        SortUnique(&verification.wrong);
+        (void)RecomputeKeys(projection, &verification.wrong, Write::kAlways);
     }
+}
+
+bool EqualsView(Projection* projection) {
+    return EachDifference(
+        projection, [](void*, const char*, const Datum*) { return false; }, nullptr);
 }
 
 }  // namespace freshcrm::projection

@@ -47,6 +47,7 @@ SELECT col_is_pk('cockpit_leads_hot', 'lead_id');
 SELECT is(pg_temp.triggers('Weird "Schema" of O''Brien'), ARRAY[
   'activities trg_activity_hot', 'activities trg_activity_hot_delete',
   'activities trg_activity_hot_insert', 'activities trg_activity_hot_replica', 'activities trg_activity_hot_truncate',
+  'cockpit_leads_hot freshcrm_guard',
   'customers trg_customer_hot', 'customers trg_customer_hot_delete',
   'customers trg_customer_hot_insert', 'customers trg_customer_hot_replica', 'customers trg_customer_hot_truncate',
   'lead_ownership trg_ownership_hot', 'lead_ownership trg_ownership_hot_delete',
@@ -202,6 +203,7 @@ SELECT lives_ok($$SELECT freshcrm.install_crm('small', '{
   'one table may stand for two');
 SELECT col_type_is('small', 'cockpit_leads_hot', 'roi_potential', 'numeric(14,2)', 'what fits is numeric(14,2)');
 SELECT is(pg_temp.triggers('small'), ARRAY[
+  'small.cockpit_leads_hot freshcrm_guard',
   'small.customers trg_customer_hot', 'small.customers trg_customer_hot_delete',
   'small.customers trg_customer_hot_insert', 'small.customers trg_customer_hot_replica', 'small.customers trg_customer_hot_truncate',
   'small.event trg_activity_hot', 'small.event trg_activity_hot_delete',

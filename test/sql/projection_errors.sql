@@ -81,6 +81,9 @@ SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{id}', options 
 SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{id}', options => '{"fillfactor": "90"}')$$);
 SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{id}', options => '{"trigger_names": 5}')$$);
 SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{id}', options => '{"trigger_names": {"b": "t"}}')$$);
+SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{id}', options => '{"direct_writes": "true"}')$$);
+SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{id}', options => '{"direct_writes": null}')$$);
+SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{id}', options => '{"direct_writes": []}')$$);
 
 -- Keys that are NULL or not unique, when it is made.
 SELECT * FROM refuses('SELECT x AS id FROM a');

@@ -1,5 +1,4 @@
-# A dump and restore keeps projections alive, with the same tags: plain and custom format, and the schema
-# first and the data after.
+# A dump and restore keeps projections alive, with the same tags, in plain and custom format.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -55,9 +54,11 @@ sub check_copy
         "crm.counted_hot|crm.counted|{id}|immediate|current\ncrm.counts_hot|crm.counts|{id}|immediate|current\n"
         . "crm.live_hot|crm.live|{id}|immediate|current\ncrm.team_list_hot|crm.team_list|{id}|immediate|broken", "$name: the definitions are there");
     is($node->safe_psql($name, q{SELECT string_agg(columns::text, ' ' ORDER BY id) FROM freshcrm.projection WHERE whole = target}),
-        '{id,customer,name,tags,at} {id,leads} {id,name,leads}', "$name: DDL is followed again");
+        '{id,customer,name,tags,at} {id,leads} {id,name,leads} {id,name}', "$name: DDL is followed again");
     is($node->safe_psql($name, q{SELECT sum(r.unchanged) FROM freshcrm.recompute('crm.live_hot', (SELECT array_agg(id) FROM crm.leads)) r}),
         '100', "$name: recomputing gives the same tags");
+    my (undef, undef, $refusal) = $node->psql($name, q{TRUNCATE crm.live_hot});
+    like($refusal, qr/cannot change projection crm.live_hot directly/, "$name: the table refuses direct writes");
     $node->safe_psql($name, q{
         UPDATE crm.customers SET name = 'renamed ' || name;
         DELETE FROM crm.leads WHERE stage = 'won';

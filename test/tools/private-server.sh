@@ -118,9 +118,10 @@ copy_postgresql() {
     mkdir -p "$private$bin" "$private$lib/bitcode" "$private$share/extension"
     cp "$bin"/{postgres,initdb,psql,createdb,dropdb,vacuumdb,pgbench,pg_*} "$private$bin"
     # Ended half-way, initdb would leave shared memory behind: it is out of reach of signals to the
-    # command that runs it, and private_end waits for it.
+    # command that runs it, and private_end waits for it. Its own name is what pg_upgrade asks it for.
     mv "$private$bin/initdb" "$private$bin/initdb.real"
-    printf '#!/bin/sh\nexec setsid --wait "%s" "$@"\n' "$private$bin/initdb.real" > "$private$bin/initdb"
+    printf '#!/bin/bash\nexec setsid --wait bash -c '\''exec -a "$0" "$0.real" "$@"'\'' "%s" "$@"\n' \
+        "$private$bin/initdb" > "$private$bin/initdb"
     chmod +x "$private$bin/initdb"
     link_all "$lib" bitcode
     [ ! -d "$lib/bitcode" ] || link_all "$lib/bitcode"

@@ -1,0 +1,312 @@
+#include "projection/restored.hpp"
+
+#include "pg/attempt.hpp"
+#include "pg/names.hpp"
+#include "pg/spi.hpp"
+#include "projection/dependencies.hpp"
+#include "projection/locks.hpp"
+#include "projection/maintain.hpp"
+#include "projection/partitions.hpp"
+#include "projection/trigger_sync.hpp"
+#include "projection/triggers.hpp"
+#include "projection/verify.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+}
+
+namespace freshcrm::projection {
+
+namespace {
+
+// Whether the running command made a trigger of the projection $1, as a restore does.
+constexpr const char* kMadeTrigger =
+    "SELECT FROM pg_catalog.pg_event_trigger_ddl_commands() AS e JOIN pg_catalog.pg_trigger AS g "
+    "ON e.classid = 'pg_catalog.pg_trigger'::regclass AND g.oid = e.objid "
+    "WHERE e.command_tag = 'CREATE TRIGGER' AND g.tgfoid = 'freshcrm.capture'::regproc "
+    "AND g.tgargs = pg_catalog.convert_to($1::text, 'UTF8') || '\\x00'";
+
+// Whether it made one of a projection that is not there, or not yet.
+constexpr const char* kMadeForUnknown =
+    "SELECT FROM pg_catalog.pg_event_trigger_ddl_commands() AS e JOIN pg_catalog.pg_trigger AS g "
+    "ON e.classid = 'pg_catalog.pg_trigger'::regclass AND g.oid = e.objid "
+    "WHERE e.command_tag = 'CREATE TRIGGER' AND g.tgfoid = 'freshcrm.capture'::regproc "
+    "AND NOT EXISTS (SELECT FROM freshcrm.projection AS p "
+    "WHERE g.tgargs = pg_catalog.convert_to(p.id::text, 'UTF8') || '\\x00')";
+
+bool MadeTrigger(int32 id) {
+    Oid type = INT4OID;
+    Datum value = Int32GetDatum(id);
+    pg::PushFreshSnapshot();
+    if (SPI_execute_with_args(kMadeTrigger, 1, &type, &value, nullptr, true, 1) != SPI_OK_SELECT) {
+        elog(ERROR, "could not read the commands of an event trigger");
+    }
+    PopActiveSnapshot();
+    return SPI_processed > 0;
+}
+
+// Whether a table has rows, or has had some. Where an ALTER TABLE or a load that empties it first
+// is under way, that is waited for or counts as none.
+bool IsFilled(Oid table, bool wait) {
+    if (get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE) {
+        return true;
+    }
+    if (wait) {
+        LockRelationOid(table, AccessShareLock);
+    } else if (!ConditionalLockRelationOid(table, AccessShareLock)) {
+        return false;
+    }
+    Relation relation = table_open(table, NoLock);
+    const bool filled = RelationGetNumberOfBlocks(relation) > 0;
+    table_close(relation, NoLock);
+    return filled;
+}
+
+// Whether the view has rows; also when that cannot be known yet, because a restore grants rights
+// last.
+bool MayHaveRows(const Definition* definition) {
+    bool some = true;
+    const bool known = pg::Attempt([&] {
+        const Projection* projection = OpenProjection(definition->id);
+        Maintain(projection, [&] {
+            pg::PushFreshSnapshot();
+            if (SPI_execute(psprintf("SELECT FROM %s", pg::QualifiedRelation(definition->source)),
+                            true, 1) != SPI_OK_SELECT) {
+                elog(ERROR, "could not read a view");
+            }
+            some = SPI_processed > 0;
+            PopActiveSnapshot();
+        });
+    });
+    return some || !known;
+}
+
+// The tables whose writers are captured; a list of OIDs in ascending order.
+List* WrittenTables(const Definition* definition) {
+    List* tables = NIL;
+    ListCell* cell;
+    foreach (cell, BaseTables(definition->source)) {
+        tables = list_concat_unique_oid(tables, TriggerTables(lfirst_oid(cell)));
+    }
+    list_sort(tables, list_oid_cmp);
+    return tables;
+}
+
+// Whether somebody else is writing to one of them, as far as a load.
+bool AreWritten(const List* tables) {
+    Oid type = OIDARRAYOID;
+    Datum value = OidArray(tables);
+    if (SPI_execute_with_args("SELECT FROM pg_catalog.pg_locks WHERE relation = ANY ($1) "
+                              "AND database = (SELECT oid FROM pg_catalog.pg_database "
+                              "WHERE datname = pg_catalog.current_database()) "
+                              "AND mode = 'RowExclusiveLock' AND granted "
+                              "AND pid <> pg_catalog.pg_backend_pid()",
+                              1, &type, &value, nullptr, true, 1) != SPI_OK_SELECT) {
+        elog(ERROR, "could not read pg_locks");
+    }
+    return SPI_processed > 0;
+}
+
+// Whether nobody else is writing to any of them; nobody can then until the end of the transaction.
+bool LockAtOnce(const List* tables) {
+    ListCell* cell;
+    foreach (cell, tables) {
+        if (!ConditionalLockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// With rows: empty tables are what a restore begins with.
+bool EqualsItsView(const Definition* definition) {
+    bool equal = false;
+    const bool known = pg::Attempt([&] {
+        Projection* projection = OpenProjection(definition->id);
+        Maintain(projection, [&] { equal = EqualsView(projection); });
+    });
+    return known && equal;
+}
+
+// The rows were restored too, as they were.
+void CompleteByTrigger(const Definition* definition) {
+    // Each of two who make the last triggers at once would miss those of the other.
+    (void)LockRestore(definition->target, true);
+    // A dump may lack its rows (pg_dump --exclude-table-data). A problem is shown anyway.
+    if (HasAllTriggers(definition) &&
+        (definition->problem != nullptr || IsFilled(definition->target, true) ||
+         !MayHaveRows(definition))) {
+        CompleteRestore(definition->id);
+    }
+}
+
+// Whether all that a restore writes has been written; false when that cannot be told.
+bool AreLoaded(const List* tables, bool wait) {
+    ListCell* cell;
+    foreach (cell, tables) {
+        if (!IsFilled(lfirst_oid(cell), wait)) {
+            return false;
+        }
+    }
+    return !AreWritten(tables);
+}
+
+// When the triggers were there before. Nothing but the comparison tells empty tables that are yet
+// to be loaded from others, and what was written past the projection.
+void CompleteByRows(const Definition* definition, bool wait) {
+    if (FindTriggers(definition->id) == NIL || TriggerProblem(definition) != nullptr ||
+        !IsFilled(definition->target, wait)) {
+        return;
+    }
+    const List* tables = lappend_oid(WrittenTables(definition), definition->target);
+    const bool whole = AreLoaded(tables, wait) && CompleteRestore(definition->id);
+    // Nobody is waited for: all of a parallel restore would wait for each other.
+    if (!LockAtOnce(tables)) {
+        return;
+    }
+    if (!whole && LockRestore(definition->target, false) && EqualsItsView(definition)) {
+        SetWhole(definition->id, definition->target);
+        SetProblem(definition->id, nullptr);
+    }
+    // Enabling all triggers of a table made them fire always.
+    RestoreFiring(FindTriggers(definition->id));
+}
+
+// The ids in the capture triggers of tables.
+List* CapturedIds(const List* tables) {
+    Oid type = OIDARRAYOID;
+    Datum value = OidArray(tables);
+    pg::PushFreshSnapshot();
+    if (SPI_execute_with_args(
+            "SELECT DISTINCT pg_catalog.convert_from(pg_catalog.btrim(tgargs, '\\x00'), 'UTF8') "
+            "FROM pg_catalog.pg_trigger "
+            "WHERE tgrelid = ANY ($1) AND tgfoid = 'freshcrm.capture'::pg_catalog.regproc "
+            "AND tgnargs = 1",
+            1, &type, &value, nullptr, true, 0) != SPI_OK_SELECT) {
+        elog(ERROR, "could not read pg_trigger");
+    }
+    PopActiveSnapshot();
+    List* ids = NIL;
+    for (uint64 i = 0; i < SPI_processed; ++i) {
+        bool isnull;
+        const Datum id = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+        ids = lappend_int(ids, pg_strtoint32(TextDatumGetCString(id)));
+    }
+    return ids;
+}
+
+bool WarnedBefore(int32 id) {
+    static List* warned = NIL;
+    if (list_member_int(warned, id)) {
+        return true;
+    }
+    MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+    warned = lappend_int(warned, id);
+    MemoryContextSwitchTo(caller);
+    return false;
+}
+
+}  // namespace
+
+void FollowRestore(const Definition* definition) {
+    SPI_connect();
+    if (MadeTrigger(definition->id)) {
+        CompleteByTrigger(definition);
+    } else {
+        CompleteByRows(definition, false);
+    }
+    SPI_finish();
+}
+
+void WaitForDefinitions() {
+    SPI_connect();
+    pg::PushFreshSnapshot();
+    if (SPI_execute(kMadeForUnknown, true, 1) != SPI_OK_SELECT) {
+        elog(ERROR, "could not read the commands of an event trigger");
+    }
+    PopActiveSnapshot();
+    if (SPI_processed > 0) {
+        LockRelationOid(DefinitionTable(), ShareLock);
+    }
+    SPI_finish();
+}
+
+void FollowLoad(int32 id) {
+    const Definition* definition = FindDefinition(id);
+    if (definition == nullptr || !IsRestored(definition) ||
+        !OidIsValid(pg::OwnerOfRelation(definition->target)) ||
+        !OidIsValid(pg::OwnerOfRelation(definition->source))) {
+        return;
+    }
+    const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
+    SPI_connect();
+    CompleteByRows(definition, true);
+    SPI_finish();
+    pg::EndAsOwner(scope);
+}
+
+void LeaveUnmaintained(int32 id, Oid table) {
+    const Definition* definition = FindDefinition(id);
+    // Its last trigger may be made while this is under way.
+    if (definition != nullptr && definition->whole != kWrittenWhileRestored) {
+        SetWhole(id, kWrittenWhileRestored);
+    }
+    if (WarnedBefore(id)) {
+        return;
+    }
+    if (definition == nullptr) {
+        ereport(WARNING,
+                (errcode(ERRCODE_WARNING), errmsg("projection %d is not maintained", id),
+                 errdetail("Table %s has triggers of it, and freshcrm.projection lacks it.",
+                           pg::RelationForMessage(table)),
+                 errhint("Restore the contents of freshcrm.projection; or create the projection "
+                         "again, which adopts its table and replaces the triggers.")));
+    } else {
+        ereport(
+            WARNING,
+            (errcode(ERRCODE_WARNING),
+             errmsg("projection %s is not maintained", pg::RelationForMessage(definition->target)),
+             errdetail("It was restored and has not been compared with its view since."),
+             errhint("Once all tables are loaded, call freshcrm.verify_projection() "
+                     "with repair.")));
+    }
+}
+
+void WaitForWriters(const Definition* definition) {
+    ListCell* cell;
+    foreach (cell, WrittenTables(definition)) {
+        LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+    }
+}
+
+void DropOrphanTriggers(int32 id, const Lineage* lineage) {
+    DropTriggers(id);
+    List* tables = NIL;
+    for (int i = 0; i < lineage->source_count; ++i) {
+        tables = list_concat_unique_oid(tables, TriggerTables(lineage->sources[i].relid));
+    }
+    ListCell* cell;
+    foreach (cell, CapturedIds(tables)) {
+        const Definition* definition = FindDefinition(lfirst_int(cell));
+        if (definition == nullptr) {
+            DropTriggers(lfirst_int(cell));
+            continue;
+        }
+        const List* strange = list_difference_oid(tables, WrittenTables(definition));
+        List* orphans = NIL;
+        ListCell* trigger_cell;
+        foreach (trigger_cell, FindTriggers(definition->id)) {
+            auto* trigger = static_cast<CaptureTrigger*>(lfirst(trigger_cell));
+            if (list_member_oid(strange, trigger->table)) {
+                orphans = lappend(orphans, trigger);
+            }
+        }
+        DropTriggers(orphans);
+    }
+}
+
+}  // namespace freshcrm::projection

@@ -1,0 +1,54 @@
+// Projections in a database that is being restored.
+//
+// Definitions are dumped as rows of freshcrm.projection, and so come with the data: before, between
+// or after those of the tables, whose triggers are there already when the schema was restored by
+// itself. Were the table kept meanwhile, its own rows would come upon it. So a restored definition
+// is not maintained until it is whole (IsRestored()):
+//
+//     what is restored                          it is whole when
+//     schema and data, in any format, by        the last of its triggers is made, which a restore
+//       section or in parallel                    does after it has loaded the tables
+//     the same, freshcrm.projection coming      that is loaded, and the table is
+//       after the triggers
+//     schema, then data --disable-triggers      that and all its tables are loaded
+//     schema, then data                         likewise, when freshcrm.projection comes last; or
+//     else
+//                                                 by verify_projection(…, repair => true)
+//
+// Tables count as loaded when they have rows; where one is empty, when the projection equals its
+// view and has rows.
+//
+// Until then writes to its tables pass and leave it as it is, with a warning, and its state in
+// freshcrm.projections is "restored". The same goes for triggers whose definition is not there at
+// all, but that nothing shows these but the warning.
+#pragma once
+
+#include "projection/definition.hpp"
+#include "projection/lineage.hpp"
+
+namespace freshcrm::projection {
+
+// For the end of a DDL command that affects a restored projection: it becomes whole when the
+// restore is complete.
+void FollowRestore(const Definition* definition);
+
+// For the end of CREATE TRIGGER: a parallel restore may be loading the definition meanwhile. Either
+// waits for it, or keeps it from being loaded before the trigger is there to be seen.
+void WaitForDefinitions();
+
+// For a row of freshcrm.projection that a restore has loaded, maybe as the last of all rows.
+void FollowLoad(int32 id);
+
+// For a write to `table` that projection `id` does not follow: warns, once a session.
+void LeaveUnmaintained(int32 id, Oid table);
+
+// Waits for those who have written to its base tables and keeps others from writing to them. To be
+// called within SPI.
+void WaitForWriters(const Definition* definition);
+
+// Drops what was restored without its definition, before the triggers of a new projection `id` are
+// made: triggers that have its id, and those on its base tables whose projection is not in this
+// database or does not read them. To be called within SPI, with writers kept out.
+void DropOrphanTriggers(int32 id, const Lineage* lineage);
+
+}  // namespace freshcrm::projection

@@ -1,0 +1,126 @@
+#include "projection/target_guard.hpp"
+
+#include "pg/names.hpp"
+#include "projection/definition.hpp"
+
+extern "C" {
+#include "access/relation.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_trigger.h"
+#include "parser/parse_func.h"
+}
+
+namespace freshcrm::projection {
+
+namespace {
+
+Oid GuardFunction() {
+    return LookupFuncName(
+        list_make2(makeString(pstrdup("freshcrm")), makeString(pstrdup("guard_target"))), 0,
+        nullptr, false);
+}
+
+// Invalid when the table has none, or is gone.
+Oid FindGuard(Oid target) {
+    CommandCounterIncrement();
+    Relation relation = try_relation_open(target, AccessShareLock);
+    if (relation == nullptr) {
+        return InvalidOid;
+    }
+    const Oid function = GuardFunction();
+    const TriggerDesc* triggers = relation->trigdesc;
+    Oid found = InvalidOid;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
+        if (triggers->triggers[i].tgfoid == function) {
+            found = triggers->triggers[i].tgoid;
+        }
+    }
+    relation_close(relation, NoLock);
+    return found;
+}
+
+struct Context {
+    Oid user;
+    int security;
+};
+
+Context CurrentContext() {
+    Context context{};
+    GetUserIdAndSecContext(&context.user, &context.security);
+    return context;
+}
+
+// A refresh of a materialized view runs its functions restricted, too, but not as this table's
+// owner, unless that one asked for it.
+bool IsUpkeep(const Context& context, Relation target) {
+    return (context.security & SECURITY_RESTRICTED_OPERATION) != 0 &&
+           context.user == target->rd_rel->relowner;
+}
+
+// An action of a foreign key of the table, such as ON DELETE CASCADE: ri_triggers.c alone sets it.
+bool IsForeignKeyAction(const Context& context) {
+    return (context.security & SECURITY_NOFORCE_RLS) != 0;
+}
+
+[[noreturn]] void Refuse(const Definition* definition, bool by_foreign_key) {
+    const char* view = pg::RelationForMessage(definition->source);
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+         errmsg("cannot change projection %s directly", pg::RelationForMessage(definition->target)),
+         by_foreign_key
+             ? errdetail("An action of a foreign key of the table would make it differ from the "
+                         "view %s.",
+                         view)
+             : errdetail(
+                   "It always equals the view %s, kept by triggers on the tables of the view.",
+                   view),
+         by_foreign_key
+             ? errhint("Drop the foreign key, or create the projection with the option "
+                       "{\"direct_writes\": true}.")
+             : errhint("Write to the tables of the view; or create the projection with the option "
+                       "{\"direct_writes\": true}.")));
+    pg_unreachable();
+}
+
+}  // namespace
+
+void GuardTarget(const TriggerData* trigger) {
+    if (!TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+        !TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("freshcrm.guard_target() must be called BEFORE a statement"),
+                        errhint("Create projections with freshcrm.create_projection().")));
+    }
+    const Context context = CurrentContext();
+    if (IsUpkeep(context, trigger->tg_relation)) {
+        return;
+    }
+    const Definition* definition = FindDefinitionOf(RelationGetRelid(trigger->tg_relation));
+    if (definition != nullptr && IsWhole(definition)) {
+        Refuse(definition, IsForeignKeyAction(context));
+    }
+}
+
+void CreateGuard(Oid target) {
+    if (OidIsValid(FindGuard(target))) {
+        return;
+    }
+    const char* sql = psprintf(
+        "CREATE TRIGGER freshcrm_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s "
+        "FOR EACH STATEMENT EXECUTE FUNCTION freshcrm.guard_target()",
+        pg::QualifiedRelation(target));
+    if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY) {
+        elog(ERROR, "could not run %s", sql);
+    }
+}
+
+void DropGuard(Oid target) {
+    const Oid guard = FindGuard(target);
+    if (OidIsValid(guard)) {
+        const ObjectAddress address = {TriggerRelationId, guard, 0};
+        performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+    }
+}
+
+}  // namespace freshcrm::projection
