@@ -140,14 +140,6 @@ const char* Condition(const Writer& writer, const PathCondition& condition) {
                     Operand(writer, condition.enter, false, InvalidOid));
 }
 
-const char* StartRows(const Path& path) {
-    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path.start_count)));
-    for (int i = 0; i < path.start_count; ++i) {
-        types[i] = path.starts[i].type;
-    }
-    return ArrayRows(path.start_count, types, "c", "s");
-}
-
 const char* Query(const Writer& writer) {
     // Conditions and key first: they say which starts there are.
     StringInfoData where;
@@ -239,6 +231,14 @@ Path MakePath(const WalkedView& view, int changed, const FlatPath& flat) {
     path.indexes = HopIndexes(view, flat);
     SetKnownKeys(view, changed, flat, &path);
     return path;
+}
+
+const char* StartRows(const Path& path) {
+    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path.start_count)));
+    for (int i = 0; i < path.start_count; ++i) {
+        types[i] = path.starts[i].type;
+    }
+    return ArrayRows(path.start_count, types, "c", "s");
 }
 
 bool SamePath(const Path& a, const Path& b, int key_count) {

@@ -123,6 +123,8 @@ INSERT INTO shapes (shape, key, query) VALUES
         'SELECT span, s.lead_id AS lead, count(*), max(o.name) AS owner FROM spans s JOIN owners o ON o.id = s.lead_id WHERE span IS NOT NULL GROUP BY span, s.lead_id'),
     ('composite type key and another table', '{pair,lead}',
         'SELECT pair, s.lead_id AS lead, count(*), max(o.name) AS owner FROM spans s JOIN owners o ON o.id = s.lead_id WHERE pair IS NOT NULL GROUP BY pair, s.lead_id'),
+    ('composite type key and a column of another table', '{pair,team}',
+        'SELECT pair, o.team_id AS team, count(*) FROM spans s JOIN owners o ON o.id = s.lead_id WHERE pair IS NOT NULL AND o.team_id IS NOT NULL GROUP BY pair, o.team_id'),
     ('range join', '{id}',
         'SELECT a.id, (SELECT count(*) FROM spans b WHERE b.span = a.span) AS n FROM spans a'),
     ('composite type key', '{pair}',
