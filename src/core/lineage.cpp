@@ -49,6 +49,16 @@ class EnteredScopes {
                            [&](int scope) { return EnteredThrough(scope); });
     }
 
+    // Whether the condition holds. It is strict: a value that comes out of the branch of a set
+    // operation is there, whatever outer joins are around that.
+    bool Holds(const Equality& equality) const {
+        return EnteredThrough(equality.scopes.front()) &&
+               std::all_of(equality.scopes.begin() + 1, equality.scopes.end(), [&](int scope) {
+                   return graph_.scopes[scope].kind == ScopeKind::kBranch ? Reachable(scope)
+                                                                          : EnteredThrough(scope);
+               });
+    }
+
     // The same, but outer joins on the way may be null-extended.
     bool Reachable(int scope) const {
         for (; scope != kNone; scope = graph_.scopes[scope].parent) {
@@ -79,11 +89,14 @@ class EnteredScopes {
 };
 
 // The equalities that hold where the scopes are entered, and in the joined rows that these imply.
-std::vector<bool> CertainEqualities(const LineageGraph& graph, EnteredScopes* scopes) {
+std::vector<bool> CertainEqualities(const LineageGraph& graph, int changed, EnteredScopes* scopes) {
+    const auto holds = [&](const Equality& equality) {
+        return scopes->Holds(equality) && !Contains(equality.not_from, changed);
+    };
     for (bool news = true; news;) {
         news = false;
         for (const Equality& equality : graph.equalities) {
-            if (scopes->EnteredThrough(equality.scopes)) {
+            if (holds(equality)) {
                 news |= scopes->EnterAround(equality.left.occurrence);
                 news |= scopes->EnterAround(equality.right.occurrence);
             }
@@ -92,7 +105,7 @@ std::vector<bool> CertainEqualities(const LineageGraph& graph, EnteredScopes* sc
     std::vector<bool> certain;
     certain.reserve(graph.equalities.size());
     for (const Equality& equality : graph.equalities) {
-        certain.push_back(scopes->EnteredThrough(equality.scopes));
+        certain.push_back(holds(equality));
     }
     return certain;
 }
@@ -250,7 +263,7 @@ void AddConditions(const LineageGraph& graph, const std::vector<bool>& certain,
 
 // The path where the scopes are entered.
 std::optional<LineagePath> FindPath(const LineageGraph& graph, int changed, EnteredScopes scopes) {
-    const std::vector<bool> certain = CertainEqualities(graph, &scopes);
+    const std::vector<bool> certain = CertainEqualities(graph, changed, &scopes);
     const auto key = std::find_if(graph.keys.begin(), graph.keys.end(), [&](const Key& candidate) {
         return scopes.EnteredThrough(candidate.scopes);
     });

@@ -48,11 +48,15 @@ struct Scope {
 struct Equality {
     ColumnRef left;
     ColumnRef right;
-    std::vector<int> scopes;
+    std::vector<int>
+        scopes;  // that of the condition first, then the branches its columns come from
     // Values of the two columns can stand for each other: the operator takes the same type on both
     // sides.
     bool interchangeable;
     bool element = false;
+    // Occurrences whose changed rows it is not certain for: they are below a level that chooses
+    // among its rows (LIMIT, DISTINCT ON, a window), and the equality is one of the rows chosen.
+    std::vector<int> not_from = {};
 };
 
 // The columns of the key. Where it comes out of a set operation there is one for each branch.

@@ -14,7 +14,7 @@ List* BaseTables(Oid view) {
     Datum value = ObjectIdGetDatum(view);
     const int result = SPI_execute_with_args(
         psprintf("%s SELECT c.oid FROM used AS u JOIN pg_catalog.pg_class AS c ON c.oid = u.relid "
-                 "WHERE c.relkind <> 'v'",
+                 "WHERE c.relkind NOT IN ('v', 'c')",
                  kUsedRelations),
         1, &type, &value, nullptr, true, 0);
     if (result != SPI_OK_SELECT) {

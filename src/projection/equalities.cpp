@@ -38,8 +38,8 @@ List* EqualityScopes(const Place& place, const Resolved& left, const Resolved& r
 // what an index and a lock on the column do not.
 void AddEquality(const Place& place, const OpExpr* op, const Resolved& left, const Resolved& right,
                  bool element) {
-    if (left.element || (right.element && element) ||
-        left.column.occurrence == right.column.occurrence) {
+    if (left.constant != nullptr || right.constant != nullptr || left.element ||
+        (right.element && element) || left.column.occurrence == right.column.occurrence) {
         return;
     }
     WalkedView* view = place.view;
@@ -68,10 +68,10 @@ void AddEquality(const Place& place, const OpExpr* op, const Resolved& left, con
     }
     view->equalities =
         lappend(view->equalities,
-                Make(WalkedEquality{left.column, right.column, EqualityScopes(place, left, right),
-                                    is_element,
-                                    !is_element && Interchangeable(*view, op->opno, left, right),
-                                    op->opno, left_type, right_type}));
+                Make(WalkedEquality{
+                    left.column, right.column, EqualityScopes(place, left, right), is_element,
+                    !is_element && Interchangeable(*view, op->opno, left, right), op->opno,
+                    left_type, right_type, bms_union(left.not_from, right.not_from)}));
 }
 
 // An equality that can be sorted or hashed, and written with its sides exchanged.

@@ -26,7 +26,15 @@ std::vector<int> ToVector(const List* integers) {
     return values;
 }
 
-// Of the server this reads lists only, which cannot raise an error.
+std::vector<int> ToVector(const Bitmapset* set) {
+    std::vector<int> values;
+    for (int i = -1; (i = bms_next_member(set, i)) >= 0;) {
+        values.push_back(i);
+    }
+    return values;
+}
+
+// Of the server this reads lists and sets only, which cannot raise an error.
 core::LineageGraph ToGraph(const WalkedView& view) {
     core::LineageGraph graph;
     ListCell* cell;
@@ -40,7 +48,8 @@ core::LineageGraph ToGraph(const WalkedView& view) {
     foreach (cell, view.equalities) {
         const auto* equality = static_cast<WalkedEquality*>(lfirst(cell));
         graph.equalities.push_back({equality->left, equality->right, ToVector(equality->scopes),
-                                    equality->interchangeable, equality->element});
+                                    equality->interchangeable, equality->element,
+                                    ToVector(equality->not_from)});
     }
     foreach (cell, view.keys) {
         const auto* walked = static_cast<WalkedKey*>(lfirst(cell));

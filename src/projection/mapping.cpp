@@ -1,6 +1,7 @@
 #include "projection/mapping.hpp"
 
 #include "pg/names.hpp"
+#include "projection/array_rows.hpp"
 #include "projection/wanted_index.hpp"
 
 extern "C" {
@@ -174,15 +175,7 @@ const char* Query(const Writer& writer) {
         appendStringInfoString(&sql, "changed AS c, ");
     }
     if (writer.form == Form::kMany) {
-        appendStringInfoString(&sql, "unnest(");
-        for (int i = 0; i < writer.path->start_count; ++i) {
-            appendStringInfo(&sql, "%s$%d", i > 0 ? ", " : "", i + 1);
-        }
-        appendStringInfoString(&sql, ") AS c(");
-        for (int i = 0; i < writer.path->start_count; ++i) {
-            appendStringInfo(&sql, "%ss%d", i > 0 ? ", " : "", i);
-        }
-        appendStringInfoString(&sql, "), ");
+        appendStringInfo(&sql, "%s, ", StartRows(*writer.path));
     }
     AppendTables(writer, &sql);
     appendStringInfoString(&sql, where.data);
@@ -256,9 +249,16 @@ void AppendLinkConditions(const Writer& writer, const KeyColumn* keys, Key key, 
     }
 }
 
+const char* KeyRows(const KeyColumn* keys, int count) {
+    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(count)));
+    for (int i = 0; i < count; ++i) {
+        types[i] = keys[i].type;
+    }
+    return ArrayRows(count, types, "k", "k");
+}
+
 // From keys back to the values of the links.
 const char* LinksQuery(const Writer& writer, const KeyColumn* keys, bool many) {
-    const int key_count = list_length(writer.flat.key);
     StringInfoData values;
     StringInfoData more;
     StringInfoData sql;
@@ -276,15 +276,7 @@ const char* LinksQuery(const Writer& writer, const KeyColumn* keys, bool many) {
     }
     appendStringInfo(&sql, "SELECT DISTINCT %s FROM ", values.len > 0 ? values.data : "0");
     if (many) {
-        appendStringInfoString(&sql, "unnest(");
-        for (int i = 0; i < key_count; ++i) {
-            appendStringInfo(&sql, "%s$%d", i > 0 ? ", " : "", i + 1);
-        }
-        appendStringInfoString(&sql, ") AS k(");
-        for (int i = 0; i < key_count; ++i) {
-            appendStringInfo(&sql, "%sk%d", i > 0 ? ", " : "", i);
-        }
-        appendStringInfoString(&sql, "), ");
+        appendStringInfo(&sql, "%s, ", KeyRows(keys, list_length(writer.flat.key)));
     }
     AppendTables(writer, &sql);
     appendStringInfoString(&sql, more.data);
@@ -398,6 +390,14 @@ Bitmapset* LinkingColumns(const WalkedView& view, int occurrence, const FlatPath
         add(*static_cast<ColumnRef*>(lfirst(cell)));
     }
     return columns;
+}
+
+const char* StartRows(const Path& path) {
+    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path.start_count)));
+    for (int i = 0; i < path.start_count; ++i) {
+        types[i] = path.starts[i].type;
+    }
+    return ArrayRows(path.start_count, types, "c", "s");
 }
 
 bool SamePath(const Path& a, const Path& b, int key_count) {

@@ -21,10 +21,8 @@ Node* StripRelabel(Node* node) {
     return node;
 }
 
-Resolved* MakeResolved(const WalkedColumn& column, List* branches, bool element) {
-    auto* resolved = static_cast<Resolved*>(palloc(sizeof(Resolved)));
-    *resolved = {column, branches, element};
-    return resolved;
+Resolved* MakeResolved(const WalkedColumn& column, Bitmapset* not_from) {
+    return Make(Resolved{column, NIL, false, not_from, nullptr});
 }
 
 List* ResolveVar(const Place& place, const Var* var) {
@@ -41,12 +39,14 @@ List* ResolveVar(const Place& place, const Var* var) {
         return ResolveOutput(place.view, level->subquery[var->varno], var->varattno);
     }
     if (level->occurrence[var->varno] >= 0) {
-        return list_make1(MakeResolved({level->occurrence[var->varno], var->varattno}, NIL, false));
+        return list_make1(MakeResolved({level->occurrence[var->varno], var->varattno}, nullptr));
     }
     if (Node* array = level->element_of[var->varno]; array != nullptr && var->varattno == 1) {
         List* resolved = Resolve({place.view, level, place.scope}, array);
-        if (list_length(resolved) == 1 && !static_cast<Resolved*>(linitial(resolved))->element) {
-            static_cast<Resolved*>(linitial(resolved))->element = true;
+        auto* only =
+            list_length(resolved) == 1 ? static_cast<Resolved*>(linitial(resolved)) : nullptr;
+        if (only != nullptr && !only->element && only->constant == nullptr) {
+            only->element = true;
             return resolved;
         }
     }
@@ -58,6 +58,7 @@ struct Rewriting {
     Place place;
     int occurrence;  // -1: none met yet
     bool failed;
+    Bitmapset* not_from;  // as of Resolved
 };
 
 Node* RewriteNode(Node* node, void* context) {
@@ -69,12 +70,14 @@ Node* RewriteNode(Node* node, void* context) {
         List* resolved = ResolveVar(rewriting->place, reinterpret_cast<Var*>(node));
         const auto* column =
             list_length(resolved) == 1 ? static_cast<Resolved*>(linitial(resolved)) : nullptr;
-        if (column == nullptr || column->element || column->branches != NIL ||
+        if (column == nullptr || column->element || column->constant != nullptr ||
+            column->branches != NIL ||
             (rewriting->occurrence >= 0 && rewriting->occurrence != column->column.occurrence)) {
             rewriting->failed = true;
             return node;
         }
         rewriting->occurrence = column->column.occurrence;
+        rewriting->not_from = bms_union(rewriting->not_from, column->not_from);
         if (Expr* expression = ExpressionOf(*rewriting->place.view, column->column)) {
             return static_cast<Node*>(copyObjectImpl(expression));
         }
@@ -118,47 +121,22 @@ bool MayBeMissing(const Place& place, int occurrence) {
 }
 
 List* ResolveExpression(const Place& place, Node* node) {
-    Rewriting rewriting{place, -1, false};
+    Rewriting rewriting{place, -1, false, nullptr};
     Node* rewritten = RewriteNode(node, &rewriting);
-    if (rewriting.failed || rewriting.occurrence < 0 || expression_returns_set(rewritten) ||
-        !IsUnambiguous(rewritten)) {
+    if (rewriting.failed || expression_returns_set(rewritten) || !IsUnambiguous(rewritten)) {
         return NIL;
+    }
+    if (rewriting.occurrence < 0) {
+        return list_make1(
+            Make(Resolved{{-1, 0}, NIL, false, nullptr, reinterpret_cast<Expr*>(rewritten)}));
     }
     // An expression that is not strict has a value also where there is no row to compute it from.
     if (contain_nonstrict_functions(rewritten) && MayBeMissing(place, rewriting.occurrence)) {
         return NIL;
     }
-    auto* occurrence =
-        static_cast<WalkedOccurrence*>(list_nth(place.view->occurrences, rewriting.occurrence));
-    int index = 0;
-    ListCell* cell;
-    foreach (cell, occurrence->expressions) {
-        if (equal(lfirst(cell), rewritten)) {
-            break;
-        }
-        ++index;
-    }
-    if (index == list_length(occurrence->expressions)) {
-        occurrence->expressions = lappend(occurrence->expressions, rewritten);
-    }
-    return list_make1(MakeResolved({rewriting.occurrence, -1 - index}, NIL, false));
-}
-
-// The target columns of these SortGroupClauses.
-Bitmapset* TargetsOf(const Query* query, const List* clauses) {
-    Bitmapset* targets = nullptr;
-    ListCell* cell;
-    foreach (cell, clauses) {
-        const auto* clause = static_cast<SortGroupClause*>(lfirst(cell));
-        ListCell* target;
-        foreach (target, query->targetList) {
-            const auto* entry = static_cast<TargetEntry*>(lfirst(target));
-            if (entry->ressortgroupref == clause->tleSortGroupRef) {
-                targets = bms_add_member(targets, entry->resno);
-            }
-        }
-    }
-    return targets;
+    return list_make1(MakeResolved(
+        ExpressionColumn(place.view, rewriting.occurrence, reinterpret_cast<Expr*>(rewritten)),
+        rewriting.not_from));
 }
 
 }  // namespace
@@ -170,14 +148,10 @@ Level* LevelUp(Level* level, Index levels) {
     return level;
 }
 
-List* ResolveOutput(WalkedView* view, Level* level, AttrNumber resno) {
-    if (!bms_is_member(resno, level->passing)) {
-        return NIL;
-    }
-    if (level->branches == NIL) {
-        const TargetEntry* entry = get_tle_by_resno(level->query->targetList, resno);
-        return Resolve({view, level, level->scope}, reinterpret_cast<Node*>(entry->expr));
-    }
+namespace {
+
+// A target column of a set operation: one of each branch.
+List* ResolveBranches(WalkedView* view, Level* level, AttrNumber resno) {
     List* found = NIL;
     const TargetEntry* entry = get_tle_by_resno(level->query->targetList, resno);
     ListCell* cell;
@@ -199,49 +173,62 @@ List* ResolveOutput(WalkedView* view, Level* level, AttrNumber resno) {
     return found;
 }
 
+}  // namespace
+
+List* ResolveOutput(WalkedView* view, Level* level, AttrNumber resno) {
+    if (!bms_is_member(resno, level->carried)) {
+        return NIL;
+    }
+    List* found;
+    if (level->branches != NIL) {
+        found = ResolveBranches(view, level, resno);
+    } else {
+        const TargetEntry* entry = get_tle_by_resno(level->query->targetList, resno);
+        found = Resolve({view, level, level->scope}, reinterpret_cast<Node*>(entry->expr));
+    }
+    if (!bms_is_member(resno, level->passing)) {
+        ListCell* cell;
+        foreach (cell, found) {
+            auto* resolved = static_cast<Resolved*>(lfirst(cell));
+            resolved->not_from = bms_union(resolved->not_from, level->occurrences);
+        }
+    }
+    return found;
+}
+
+WalkedColumn ExpressionColumn(WalkedView* view, int occurrence, Expr* expression) {
+    auto* table = static_cast<WalkedOccurrence*>(list_nth(view->occurrences, occurrence));
+    int index = 0;
+    ListCell* cell;
+    foreach (cell, table->expressions) {
+        if (equal(lfirst(cell), expression)) {
+            break;
+        }
+        ++index;
+    }
+    if (index == list_length(table->expressions)) {
+        table->expressions = lappend(table->expressions, expression);
+    }
+    return {occurrence, -1 - index};
+}
+
 List* Resolve(const Place& place, Node* node) {
     node = StripRelabel(node);
     if (IsA(node, Var)) {
         return ResolveVar(place, reinterpret_cast<Var*>(node));
     }
-    if (IsA(node, Const)) {
-        return NIL;
-    }
     return ResolveExpression(place, node);
 }
 
 void CollectRestriction(const Place& place, Node* conjunct) {
-    Rewriting rewriting{place, -1, false};
+    Rewriting rewriting{place, -1, false, nullptr};
     Node* rewritten = RewriteNode(conjunct, &rewriting);
-    if (!rewriting.failed && rewriting.occurrence >= 0 && IsAround(place, rewriting.occurrence) &&
-        !MayBeMissing(place, rewriting.occurrence)) {
+    if (!rewriting.failed && rewriting.occurrence >= 0 && rewriting.not_from == nullptr &&
+        IsAround(place, rewriting.occurrence) && !MayBeMissing(place, rewriting.occurrence)) {
         auto* occurrence =
             static_cast<WalkedOccurrence*>(list_nth(place.view->occurrences, rewriting.occurrence));
         occurrence->quals = lappend(occurrence->quals, rewritten);
     }
-}
-
-Bitmapset* PassingColumns(const Query* query) {
-    if (query->limitCount != nullptr || query->limitOffset != nullptr ||
-        query->groupingSets != NIL) {
-        return nullptr;
-    }
-    Bitmapset* passing = bms_add_range(nullptr, 1, list_length(query->targetList));
-    if (query->groupClause != NIL || query->hasAggs || query->havingQual != nullptr) {
-        passing = bms_int_members(passing, TargetsOf(query, query->groupClause));
-    }
-    if (query->hasDistinctOn) {
-        passing = bms_int_members(passing, TargetsOf(query, query->distinctClause));
-    }
-    if (query->hasWindowFuncs) {
-        ListCell* cell;
-        foreach (cell, query->windowClause) {
-            passing = bms_int_members(
-                passing,
-                TargetsOf(query, static_cast<WindowClause*>(lfirst(cell))->partitionClause));
-        }
-    }
-    return passing;
 }
 
 }  // namespace freshcrm::projection

@@ -1,6 +1,7 @@
 // One query level while it is walked, and what its columns stand for.
 #pragma once
 
+#include "projection/passing.hpp"
 #include "projection/query_walk.hpp"
 
 namespace freshcrm::projection {
@@ -10,14 +11,17 @@ struct Level {
     Query* query;
     Level* parent;  // where its outer references point to; null at the top
     int scope;
-    const char* name;    // for messages
-    Bitmapset* passing;  // the target columns (resno) that a row keeps through the level; see
-                         // PassingColumns()
-    int* occurrence;     // the base table's occurrence, or -1
-    Level** subquery;    // the level of a subquery, CTE or nested view, or null
-    Node** element_of;   // the array that a function unnest() has as its rows, or null
-    List* branches;      // of Level*: where the level is a set operation, what its rows come from
-    int branch_scope;    // of a branch: its scope
+    const char* name;        // for messages
+    Bitmapset* passing;      // the target columns (resno) that a row keeps through the level; see
+                             // PassingColumns()
+    Bitmapset* carried;      // those whose value is that of a column of a joined row; see
+                             // CarriedColumns()
+    Bitmapset* occurrences;  // in the level and below it, once it has been walked
+    int* occurrence;         // the base table's occurrence, or -1
+    Level** subquery;        // the level of a subquery, CTE or nested view, or null
+    Node** element_of;       // the array that a function unnest() has as its rows, or null
+    List* branches;    // of Level*: where the level is a set operation, what its rows come from
+    int branch_scope;  // of a branch: its scope
 };
 
 // A column that an expression stands for, and the branches of set operations that it comes from.
@@ -25,6 +29,11 @@ struct Resolved {
     WalkedColumn column;
     List* branches;  // of scopes
     bool element;    // it is an element of the array `column`
+    // Occurrences in levels that choose among their rows, which the value comes out of (LIMIT,
+    // DISTINCT ON, windows). The value is that of the column for a row that was chosen; a changed
+    // row of these occurrences matters also where it was not, or where others were for its sake.
+    Bitmapset* not_from;
+    Expr* constant;  // it stands for this constant, and `column` for nothing
 };
 
 // Where in a view an expression stands.
@@ -36,21 +45,19 @@ struct Place {
 
 Level* LevelUp(Level* level, Index levels);
 
-// What base columns, or immutable expressions over the columns of one base table, an expression
-// stands for: through relabeling, join aliases and the output of subqueries. More than one where it
-// comes out of a set operation; empty when it stands for none. A list of Resolved*.
+// What base columns, immutable expressions over the columns of one base table, or constants an
+// expression stands for: through relabeling, join aliases and the output of subqueries. More than
+// one where it comes out of a set operation; empty when it stands for none. A list of Resolved*.
 List* Resolve(const Place& place, Node* node);
 
 // The same for the target column `resno` of a level.
 List* ResolveOutput(WalkedView* view, Level* level, AttrNumber resno);
 
+// The column that stands for an expression over the columns of the occurrence.
+WalkedColumn ExpressionColumn(WalkedView* view, int occurrence, Expr* expression);
+
 // Records a conjunct of WHERE or ON that is over the columns of one base table, if it holds for
 // every row of the table that matters.
 void CollectRestriction(const Place& place, Node* conjunct);
-
-// The target columns by which a row of the level's result says which joined rows it depends on:
-// those of GROUP BY, DISTINCT ON and every PARTITION BY, none where LIMIT, GROUPING SETS or an
-// aggregate over all rows mixes them, else all.
-Bitmapset* PassingColumns(const Query* query);
 
 }  // namespace freshcrm::projection

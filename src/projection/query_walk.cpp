@@ -1,19 +1,17 @@
 #include "projection/query_walk.hpp"
 
 #include "pg/names.hpp"
-#include "pg/tree_walker.hpp"
-#include "projection/equalities.hpp"
-#include "projection/query_level.hpp"
+#include "projection/expression_walk.hpp"
+#include "projection/key_columns.hpp"
 #include "projection/traceable.hpp"
 
 extern "C" {
 #include "access/table.h"
 #include "catalog/pg_class.h"
-#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/fmgroids.h"
-#include "utils/typcache.h"
 }
 
 namespace freshcrm::projection {
@@ -22,25 +20,13 @@ namespace {
 
 using core::ScopeKind;
 
-// Where an expression being walked stands, and whether NULL is as good as false for its value: that
-// is so in a condition, below AND and OR.
-struct Walk {
-    Place place;
-    bool condition;
-};
-
 int AddScope(WalkedView* view, int parent, ScopeKind kind, int set_operation = -1,
              bool produces = false) {
     view->scopes = lappend(view->scopes, Make(WalkedScope{parent, kind, set_operation, produces}));
     return list_length(view->scopes) - 1;
 }
 
-WalkedOccurrence* Occurrence(WalkedView* view, int index) {
-    return static_cast<WalkedOccurrence*>(list_nth(view->occurrences, index));
-}
-
 void WalkLevel(WalkedView* view, Level* level);
-bool WalkExpressionNode(Node* node, void* context);
 
 Level* MakeLevel(Query* query, Level* parent, int scope, const char* name) {
     CheckTraceable(query, name);
@@ -51,6 +37,7 @@ Level* MakeLevel(Query* query, Level* parent, int scope, const char* name) {
     level->scope = scope;
     level->name = name;
     level->passing = PassingColumns(query);
+    level->carried = CarriedColumns(query);
     level->occurrence = static_cast<int*>(palloc(sizeof(int) * entries));
     for (Size i = 0; i < entries; ++i) {
         level->occurrence[i] = -1;
@@ -59,99 +46,6 @@ Level* MakeLevel(Query* query, Level* parent, int scope, const char* name) {
     level->element_of = static_cast<Node**>(palloc0(sizeof(Node*) * entries));
     level->branch_scope = -1;
     return level;
-}
-
-void WalkExpression(const Place& place, void* expression) {
-    Walk walk{place, false};
-    (void)WalkExpressionNode(static_cast<Node*>(expression), &walk);
-}
-
-// Marks the column of a base table that a Var reads.
-void Watch(Walk* walk, const Var* var) {
-    WalkedView* view = walk->place.view;
-    Level* level = LevelUp(walk->place.level, var->varlevelsup);
-    const RangeTblEntry* rte = rt_fetch(var->varno, level->query->rtable);
-    if (rte->rtekind == RTE_JOIN) {
-        if (var->varattno == InvalidAttrNumber) {
-            Refuse("a whole-row reference to a join", "Its columns are not named.");
-        }
-        // A merged column of USING may be an expression over both sides.
-        WalkExpression({view, level, walk->place.scope},
-                       list_nth(rte->joinaliasvars, var->varattno - 1));
-        return;
-    }
-    if (level->occurrence[var->varno] < 0) {
-        return;
-    }
-    WalkedOccurrence* occurrence = Occurrence(view, level->occurrence[var->varno]);
-    if (var->varattno < 0) {
-        RefuseTable(
-            occurrence->relid,
-            "The view reads a system column of it, which changes without a change of data.");
-    }
-    if (var->varattno > 0) {
-        occurrence->watched = bms_add_member(occurrence->watched, var->varattno);
-        return;
-    }
-    // A whole-row reference: every column, also those added since the view was made.
-    occurrence->whole_row = true;
-    Relation relation = table_open(occurrence->relid, AccessShareLock);
-    occurrence->watched =
-        bms_add_range(occurrence->watched, 1, RelationGetNumberOfAttributes(relation));
-    table_close(relation, NoLock);
-}
-
-bool WalkSubLink(const Walk* walk, SubLink* sublink) {
-    const Place& place = walk->place;
-    auto* query = reinterpret_cast<Query*>(sublink->subselect);
-    if (sublink->subLinkType != EXISTS_SUBLINK) {
-        CheckOrdered(query, place.level->name);
-    }
-    Level* inner =
-        MakeLevel(query, place.level, AddScope(place.view, place.scope, ScopeKind::kSublink),
-                  place.level->name);
-    WalkLevel(place.view, inner);
-    if (sublink->subLinkType == ANY_SUBLINK && walk->condition) {
-        CollectInEquality(place, inner, sublink->testexpr);
-    }
-    WalkExpression(place, sublink->testexpr);
-    return false;
-}
-
-bool WalkExpressionNode(Node* node, void* context) {
-    if (node == nullptr) {
-        return false;
-    }
-    auto* walk = static_cast<Walk*>(context);
-    CheckImmutable(node, walk->place.level->name);
-    if (IsA(node, Var)) {
-        Watch(walk, reinterpret_cast<Var*>(node));
-        return false;
-    }
-    if (IsA(node, SubLink)) {
-        return WalkSubLink(walk, reinterpret_cast<SubLink*>(node));
-    }
-    Walk below{walk->place, walk->condition && (is_andclause(node) || is_orclause(node))};
-    return pg::WalkExpressionTree(node, WalkExpressionNode, &below);
-}
-
-void CollectQuals(const Place& place, Node* quals) {
-    ListCell* cell;
-    foreach (cell, make_ands_implicit(reinterpret_cast<Expr*>(quals))) {
-        auto* conjunct = static_cast<Node*>(lfirst(cell));
-        if (is_andclause(conjunct)) {
-            CollectQuals(place, conjunct);
-            continue;
-        }
-        Walk walk{place, true};
-        (void)WalkExpressionNode(conjunct, &walk);
-        CollectRestriction(place, conjunct);
-        if (IsA(conjunct, OpExpr)) {
-            CollectEquality(place, reinterpret_cast<OpExpr*>(conjunct));
-        } else if (IsA(conjunct, ScalarArrayOpExpr)) {
-            CollectArrayEquality(place, reinterpret_cast<ScalarArrayOpExpr*>(conjunct));
-        }
-    }
 }
 
 Query* ViewQuery(WalkedView* view, Oid relid) {
@@ -166,16 +60,6 @@ Query* ViewQuery(WalkedView* view, Oid relid) {
 bool AlwaysHasRow(const Query* query) {
     return query->groupingSets != NIL ||
            ((query->hasAggs || query->havingQual != nullptr) && query->groupClause == NIL);
-}
-
-// Refuses a clause through which no row can be followed, where an occurrence below it (the first
-// number and those after it) has no fallback.
-void RequireFallbacks(const WalkedView& view, int first, const char* what, const char* reason) {
-    for (int i = first; i < list_length(view.occurrences); ++i) {
-        if (FindFallback(view.fallbacks, OccurrenceAt(view, i).relid) == nullptr) {
-            RefuseClause(what, reason);
-        }
-    }
 }
 
 // A level that stands in FROM. What holds inside of one that always has a row is certain only from
@@ -352,77 +236,9 @@ void WalkLevel(WalkedView* view, Level* level) {
         WalkExpression(result, window->startOffset);
         WalkExpression(result, window->endOffset);
     }
-    if (query->groupingSets != NIL) {
-        RequireFallbacks(*view, first, psprintf("GROUPING SETS in %s", level->name),
-                         "A row cannot be followed through it.");
+    if (list_length(view->occurrences) > first) {
+        level->occurrences = bms_add_range(nullptr, first, list_length(view->occurrences) - 1);
     }
-}
-
-bool InsideOuterJoin(const WalkedView& view, int scope) {
-    for (; scope >= 0; scope = static_cast<WalkedScope*>(list_nth(view.scopes, scope))->parent) {
-        if (static_cast<WalkedScope*>(list_nth(view.scopes, scope))->kind ==
-            ScopeKind::kOuterJoin) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Why the column cannot be one of the key, or null.
-const char* ColumnReason(const WalkedView& view, const Resolved& resolved, Oid type) {
-    const WalkedOccurrence& occurrence = OccurrenceAt(view, resolved.column.occurrence);
-    if (resolved.element) {
-        return "It is an element of an array.";
-    }
-    Oid collation;
-    const Oid found = ColumnType(view, resolved.column, &collation);
-    if (EqualityOf(found) != EqualityOf(type)) {
-        return psprintf(
-            "It has type %s and stands for a value of type %s, which has another equality.",
-            format_type_be(type), format_type_be(found));
-    }
-    if (InsideOuterJoin(view, occurrence.scope)) {
-        return psprintf(
-            "Table %s stands on the nullable side of an outer join, so that the key can be NULL.",
-            pg::RelationForMessage(occurrence.relid));
-    }
-    return nullptr;
-}
-
-// One key for each branch of the set operations that it comes from; `done` has the columns before
-// those from `next` on. False when one cannot be resolved and no table needs it.
-bool AddKeys(WalkedView* view, Level* top, const WalkedKey& done, const List* keys, int next) {
-    if (next == list_length(keys)) {
-        view->keys = lappend(view->keys, Make(done));
-        return true;
-    }
-    const auto resno = static_cast<AttrNumber>(list_nth_int(keys, next));
-    const char* what =
-        psprintf("key column \"%s\" of %s",
-                 get_tle_by_resno(top->query->targetList, resno)->resname, top->name);
-    const Oid type =
-        exprType(reinterpret_cast<Node*>(get_tle_by_resno(top->query->targetList, resno)->expr));
-    List* resolved = ResolveOutput(view, top, resno);
-    const char* reason = resolved == NIL ? KeyReason(top->query, resno) : nullptr;
-    ListCell* cell;
-    foreach (cell, resolved) {
-        if (reason == nullptr) {
-            reason = ColumnReason(*view, *static_cast<Resolved*>(lfirst(cell)), type);
-        }
-    }
-    if (reason != nullptr) {
-        RequireFallbacks(*view, 0, what, reason);
-        return false;
-    }
-    foreach (cell, resolved) {
-        const auto& column = *static_cast<Resolved*>(lfirst(cell));
-        WalkedKey more{lappend(list_copy(done.columns), Make(column.column)),
-                       list_concat_unique_int(list_copy(done.scopes), column.branches)};
-        if (!AddKeys(view, top, more, keys, next + 1)) {
-            return false;
-        }
-    }
-    return true;
 }
 
 }  // namespace
@@ -435,10 +251,24 @@ WalkedView* WalkView(Oid view_oid, const List* keys, const List* fallbacks) {
     (void)AddScope(view, -1, ScopeKind::kSublink);
     view->top = WalkSubquery(view, query, nullptr, 0,
                              psprintf("view %s", pg::RelationForMessage(view_oid)));
-    if (!AddKeys(view, view->top, WalkedKey{NIL, NIL}, keys, 0)) {
-        view->keys = NIL;
-    }
+    SetKeys(view, view->top, keys);
     return view;
+}
+
+Level* WalkSublinkQuery(const Place& place, Query* query) {
+    Level* level =
+        MakeLevel(query, place.level, AddScope(place.view, place.scope, ScopeKind::kSublink),
+                  place.level->name);
+    WalkLevel(place.view, level);
+    return level;
+}
+
+void RequireFallbacks(const WalkedView& view, int first, const char* what, const char* reason) {
+    for (int i = first; i < list_length(view.occurrences); ++i) {
+        if (FindFallback(view.fallbacks, OccurrenceAt(view, i).relid) == nullptr) {
+            RefuseClause(what, reason);
+        }
+    }
 }
 
 const WalkedOccurrence& OccurrenceAt(const WalkedView& view, int index) {

@@ -51,6 +51,7 @@ struct WalkedEquality {
     Oid opno;
     Oid left_type;   // what the operator takes; the column's own type where that is polymorphic
     Oid right_type;  // of an element, where `right` is an array
+    Bitmapset* not_from;  // occurrences whose changed rows it does not hold for; see Resolved
 };
 
 struct WalkedKey {
@@ -59,6 +60,7 @@ struct WalkedKey {
 };
 
 struct Level;
+struct Place;
 
 struct WalkedView {
     List* scopes;       // of WalkedScope*
@@ -76,6 +78,13 @@ struct WalkedView {
 // Raises 0A000 for what is not traced and has no fallback. Where every table has one the key need
 // not be resolved: `keys` of the result is empty then.
 WalkedView* WalkView(Oid view, const List* keys, const List* fallbacks);
+
+// The level of a sublink's query, walked.
+Level* WalkSublinkQuery(const Place& place, Query* query);
+
+// Refuses a clause through which no row can be followed, where an occurrence below it (the first
+// number and those after it) has no fallback.
+void RequireFallbacks(const WalkedView& view, int first, const char* what, const char* reason);
 
 const WalkedOccurrence& OccurrenceAt(const WalkedView& view, int index);
 

@@ -2,6 +2,7 @@
 
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
+#include "projection/array_rows.hpp"
 
 namespace freshcrm::projection {
 
@@ -63,9 +64,12 @@ const char* KeyIsInArrays(const Projection* projection, In where) {
         return psprintf("x.%s%s %s ANY ($1%s)", KeyName(projection, where, 0), key.cast, key.equals,
                         key.array_cast);
     }
-    return psprintf("EXISTS (SELECT FROM unnest(%s) AS k(%s) WHERE %s)",
-                    Join(projection->key_count, ", ", [](int i) { return psprintf("$%d", i + 1); }),
-                    Join(projection->key_count, ", ", [](int i) { return psprintf("k%d", i); }),
+    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(projection->key_count)));
+    for (int i = 0; i < projection->key_count; ++i) {
+        types[i] = projection->keys[i].type;
+    }
+    return psprintf("EXISTS (SELECT FROM %s WHERE %s)",
+                    ArrayRows(projection->key_count, types, "k", "k"),
                     KeyEquals(projection, where, "x", [](int i) { return psprintf("k.k%d", i); }));
 }
 

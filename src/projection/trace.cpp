@@ -2,6 +2,7 @@
 
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
+#include "projection/mapping.hpp"
 #include "projection/user_mapping.hpp"
 
 extern "C" {
@@ -74,13 +75,8 @@ SPIPlanPtr KnownKeysPlan(const Projection* projection, Path* path) {
     auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path->start_count)));
     for (int i = 0; i < path->start_count; ++i) {
         types[i] = get_array_type(path->starts[i].type);
-        appendStringInfo(&where, "%s$%d", i > 0 ? ", " : "", i + 1);
     }
-    appendStringInfoString(&where, ") AS c(");
-    for (int i = 0; i < path->start_count; ++i) {
-        appendStringInfo(&where, "%ss%d", i > 0 ? ", " : "", i);
-    }
-    const char* separator = ") WHERE ";
+    const char* separator = " WHERE ";
     for (int i = 0; i < projection->key_count; ++i) {
         const Key& key = projection->keys[i];
         appendStringInfo(&sql, "%st.%s", i > 0 ? ", " : "SELECT DISTINCT ",
@@ -91,8 +87,8 @@ SPIPlanPtr KnownKeysPlan(const Projection* projection, Path* path) {
             separator = " AND ";
         }
     }
-    appendStringInfo(&sql, " FROM ONLY %s AS t, unnest(%s",
-                     pg::QualifiedRelation(projection->target), where.data);
+    appendStringInfo(&sql, " FROM ONLY %s AS t, %s%s", pg::QualifiedRelation(projection->target),
+                     StartRows(*path), where.data);
     path->plan_known = pg::PrepareKept(sql.data, path->start_count, types, projection->context);
     return path->plan_known;
 }

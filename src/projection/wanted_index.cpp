@@ -1,6 +1,7 @@
 #include "projection/wanted_index.hpp"
 
 extern "C" {
+#include "optimizer/optimizer.h"
 #include "utils/typcache.h"
 }
 
@@ -45,6 +46,11 @@ bool SameColumns(const List* a, const List* b) {
 }
 
 void AddColumn(const WalkedView& view, WantedIndex* index, const WalkedColumn& column, Oid opno) {
+    // A constant of a key picks out a branch, no rows.
+    if (Expr* expression = ExpressionOf(view, column);
+        expression != nullptr && !contain_var_clause(reinterpret_cast<Node*>(expression))) {
+        return;
+    }
     auto* added = static_cast<IndexColumn*>(palloc0(sizeof(IndexColumn)));
     added->expression = ExpressionOf(view, column);
     added->attnum = static_cast<AttrNumber>(added->expression == nullptr ? column.column : 0);
@@ -132,6 +138,7 @@ class KeyRead {
             const WalkedColumn& enter = is_left ? equality.left : equality.right;
             const WalkedColumn& probe = is_left ? equality.right : equality.left;
             if (enter.occurrence == occurrence && list_member_int(read_, probe.occurrence) &&
+                !bms_is_member(occurrence, equality.not_from) &&
                 Restricts(equality, occurrence, probe.occurrence)) {
                 AddEntered(view_, index, equality, enter);
                 linked = true;

@@ -46,7 +46,7 @@ BEGIN
         body := body || format('SELECT count(*) INTO n FROM (%s) d; IF n > 0 THEN RETURN NEXT %L; END IF; ',
                                random.difference_query(p.source, p.target), p.source);
     END LOOP;
-    EXECUTE format('CREATE FUNCTION random_check() RETURNS SETOF text LANGUAGE plpgsql AS '
+    EXECUTE format('CREATE OR REPLACE FUNCTION random_check() RETURNS SETOF text LANGUAGE plpgsql AS '
                    '%L', 'DECLARE n bigint; BEGIN ' || body || 'END');
 END
 $$;

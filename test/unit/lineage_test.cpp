@@ -250,6 +250,42 @@ TEST(Lineage, ARowFromOutsideTakesEveryBranch) {
     EXPECT_TRUE(FindPaths(graph, 2).empty());
 }
 
+TEST(Lineage, ABranchInsideAnOuterJoin) {
+    // c LEFT JOIN LATERAL (l WHERE l.1 = c.1 UNION ALL d WHERE d.1 = c.1) x LEFT JOIN o ON o.1 =
+    // x.2
+    LineageGraph graph = Leads();
+    const int x = AddScope(&graph, ScopeKind::kOuterJoin);
+    graph.scopes.push_back({x, ScopeKind::kBranch, 0, true});
+    graph.scopes.push_back({x, ScopeKind::kBranch, 0, true});
+    const int l = AddOccurrence(&graph, 2);
+    const int d = AddOccurrence(&graph, 3);
+    const int o = AddOccurrence(&graph, AddScope(&graph, ScopeKind::kOuterJoin));
+    graph.equalities = {{{l, 1}, {0, 1}, {2}, true}, {{d, 1}, {0, 1}, {3}, true}};
+    // Without a condition on x it may have no row.
+    EXPECT_TRUE(FindPaths(graph, o).empty());
+    graph.equalities.push_back({{o, 1}, {l, 2}, {4, 2}, true});
+    EXPECT_TRUE(FindPaths(graph, o).empty());
+    graph.equalities.push_back({{o, 1}, {d, 2}, {4, 3}, true});
+    EXPECT_EQ(FindPaths(graph, o).size(), 2U);
+}
+
+TEST(Lineage, ARowThatWasChosenAmongOthers) {
+    // c LEFT JOIN LATERAL (l WHERE l.1 = c.1 ORDER BY … LIMIT 1) x JOIN o ON o.1 = x.2
+    LineageGraph graph = Leads();
+    const int l = AddOccurrence(&graph);
+    const int o = AddOccurrence(&graph);
+    Equate(&graph, {l, 1}, {0, 1});
+    Equate(&graph, {o, 1}, {l, 2});
+    graph.equalities[1].not_from = {l};
+    ASSERT_TRUE(FindPath(graph, o));
+    EXPECT_EQ(FindPath(graph, o)->tables, std::vector<int>{l});
+    ASSERT_TRUE(FindPath(graph, l));
+    // What leads on from the chosen row does not lead on from one that was not.
+    graph.equalities[0] = {{0, 1}, {o, 2}, {0}, true};
+    EXPECT_TRUE(FindPath(graph, o));
+    EXPECT_FALSE(FindPath(graph, l));
+}
+
 // What must hold of any path found in any graph: it starts at the changed occurrence, each join is
 // probed with what is known by then, and the key is a column of the row or table at its end.
 TEST(Lineage, PathsOfRandomGraphsAreWellFormed) {

@@ -9,6 +9,7 @@ use strict;
 use warnings;
 use Exporter 'import';
 use Dice;
+use Partitions;
 use Schema;
 our @EXPORT = qw(use_relations alias table_relation relation joined with_ctes link_columns condition columns_like
     where_text);
@@ -39,12 +40,14 @@ sub table_relation
 {
     my $table = $_[0] // pick(@tables);
     my $alias = alias();
+    # A partition may be read by itself.
+    my $name = chance(0.12) ? pick(leaves($table), $table->{name}) : $table->{name};
     my @columns = map { { sql => "$alias.$_->{name}", type => $_->{type}, null => $_->{null}, key => $_->{key},
                           parent => $_->{parent}, table => $table->{name}, name => $_->{name} } }
         grep { !$_->{generated} || allowed('generated') } @{ $table->{columns} };
     my @key = grep { $_->{key} } @columns;
     return {
-        from => "$table->{name} AS $alias", alias => $alias, table => $table, columns => \@columns, key => \@key,
+        from => "$name AS $alias", alias => $alias, table => $table, columns => \@columns, key => \@key,
         order => [ map { $_->{sql} } @key ], where => [] };
 }
 

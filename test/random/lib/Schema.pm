@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use Exporter 'import';
 use Dice;
+use Partitions;
 our @EXPORT = qw(make_schema literal family as_text @PREAMBLE);
 
 our @PREAMBLE = (
@@ -103,7 +104,8 @@ sub make_table
         push @{ $table->{constraints} }, sprintf 'FOREIGN KEY (%s) REFERENCES %s%s%s',
             join(', ', map { $_->{name} } @columns), $parent->{name},
             $null && chance(0.4) ? ' ON DELETE SET NULL' : chance(0.8) ? ' ON DELETE CASCADE' : '',
-            pick('', ' ON UPDATE CASCADE', ' ON UPDATE CASCADE', $null ? ' ON UPDATE SET NULL' : '');
+            pick('', ' ON UPDATE CASCADE', ' ON UPDATE CASCADE', $null ? ' ON UPDATE SET NULL' : '')
+            . (chance(0.15) ? ' DEFERRABLE INITIALLY DEFERRED' : '');
     }
     $add->(name => "c$_", type => weighted(@column_types), null => chance(0.7)) for 1 .. 3 + roll(3);
     my ($source) = grep { family($_->{type}) eq 'int' && !$_->{key} } @{ $table->{columns} };
@@ -125,7 +127,8 @@ sub create_table
         $ddl .= $column->{key} ? $text : optional($text);
     }
     $ddl .= optional(", $_") for @{ $table->{constraints} };
-    return "$ddl)";
+    my ($by, @partitions) = chance(0.3) ? partition($table) : '';
+    return ("$ddl)$by", @partitions);
 }
 
 # A trigger of the user's that writes another table, at depth one only; its name puts it before or
@@ -133,6 +136,7 @@ sub create_table
 sub create_trigger
 {
     my ($table, $other) = @_;
+    $other->{written} = 1;
     my ($column) = some(1, grep { !$_->{key} && !$_->{generated} && !$_->{parent} } @{ $other->{columns} });
     my $write = sprintf 'UPDATE %s SET %s = %s WHERE %s = %s', $other->{name}, $column->{name},
         $column->{null} && chance(0.3) ? 'NULL' : literal($column->{type}),

@@ -6,7 +6,9 @@ use strict;
 use warnings;
 use Exporter 'import';
 use Dice;
+use Partitions;
 use Schema;
+use Ddl;
 our @EXPORT = qw(make_workload initial_rows);
 
 my @tables;
@@ -214,10 +216,18 @@ my @weights = (
     insert_values => 22, insert_select => 8, update => 30, update_from => 7, delete => 8, delete_using => 2, merge => 7,
     writable_cte => 8, truncate => 0.8);
 
+# A table, or one of its partitions.
+sub target
+{
+    my $table = pick(@tables);
+    my @leaves = leaves($table);
+    return @leaves && chance(0.4) ? { %$table, name => pick(@leaves) } : $table;
+}
+
 # One statement, of any kind that can stand in PL/pgSQL.
 sub statement
 {
-    my $table = pick(@tables);
+    my $table = target();
     return $makers{ weighted(@weights) }->($table);
 }
 
@@ -229,7 +239,16 @@ sub exception_block
         $fails, chance(0.5) ? statement() : 'NULL', chance(0.5) ? statement() . ';' : '';
 }
 
-sub any_statement { return chance(0.08) ? copy(pick(@tables)) : chance(0.1) ? exception_block() : statement(); }
+# Rows one by one, by a cursor.
+sub cursor
+{
+    my $table = pick(@tables);
+    my $set = set_list($table, $table->{name});
+    return sprintf "DO \$do\$ DECLARE c CURSOR FOR SELECT FROM %s WHERE %s FOR UPDATE;\nBEGIN FOR r IN c LOOP %s WHERE CURRENT OF c; END LOOP; END \$do\$",
+        $table->{name}, where($table), $set && chance(0.7) ? "UPDATE $table->{name} SET $set" : "DELETE FROM $table->{name}";
+}
+
+sub any_statement { return chance(0.03) ? cursor() : chance(0.08) ? copy(target()) : chance(0.1) ? exception_block() : statement(); }
 
 # BEGIN … COMMIT or ROLLBACK, with savepoints kept, released and rolled back to.
 sub transaction
@@ -242,7 +261,7 @@ sub transaction
         {
             push @step, 'SAVEPOINT s' . ++$open;
         }
-        push @step, any_statement();
+        push @step, chance(0.12) ? ddl_step() : any_statement();
         if ($open && chance(0.35))
         {
             push @step, chance(0.7) ? "ROLLBACK TO s$open" : 'RELEASE s' . $open--;
@@ -267,12 +286,13 @@ sub initial_rows
 
 sub make_workload
 {
-    my ($tables, $statements) = @_;
+    my ($tables, $views, $statements) = @_;
     @tables = @$tables;
+    start_ddl($tables, $views, \&statement);
     my ($count, @steps) = (0);
     while ($count < $statements)
     {
-        push @steps, chance(0.15) ? transaction() : [ any_statement() ];
+        push @steps, chance(0.15) ? transaction() : chance(0.12) ? [ ddl_step() ] : [ any_statement() ];
         $count += @{ $steps[-1] };
     }
     return @steps;
