@@ -1,10 +1,12 @@
 // The SQL functions of projections.
 #include "pg/entry.hpp"
 #include "pg/names.hpp"
+#include "projection/alter.hpp"
 #include "projection/build.hpp"
 #include "projection/capture.hpp"
 #include "projection/definition.hpp"
 #include "projection/explain.hpp"
+#include "projection/flush.hpp"
 #include "projection/follow.hpp"
 #include "projection/maintain.hpp"
 #include "projection/query_text.hpp"
@@ -181,6 +183,27 @@ FRESHCRM_FUNCTION(freshcrm_create_projection_of_query) {
         request.source_made = true;
     }
     PG_RETURN_OID(CreateProjection(request));
+}
+
+FRESHCRM_FUNCTION(freshcrm_alter_projection) {
+    RequireArgument(fcinfo, 0, "projection");
+    Alteration alteration{};
+    if (!PG_ARGISNULL(1)) {
+        alteration.mode = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    }
+    if (!PG_ARGISNULL(2)) {
+        alteration.on_error = text_to_cstring(PG_GETARG_TEXT_PP(2));
+    }
+    if (!PG_ARGISNULL(3)) {
+        alteration.options = PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(3)));
+    }
+    AlterProjection(PG_GETARG_OID(0), alteration);
+    PG_RETURN_VOID();
+}
+
+FRESHCRM_FUNCTION(freshcrm_flush) {
+    FlushDeferred();
+    PG_RETURN_VOID();
 }
 
 FRESHCRM_FUNCTION(freshcrm_drop_projection) {
