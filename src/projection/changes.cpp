@@ -77,10 +77,11 @@ Datum StartValue(const RowReader* reader, const Start& start, TupleTableSlot* sl
 }
 
 // Adds the tuples of one row from the start `next` on, one for each combination of the elements of
-// arrays. Equality is strict: a NULL leads nowhere.
+// arrays. Equality is strict: a NULL leads nowhere. In the key itself it may have to be refused, also
+// that of an old row, whose going can make the view show another.
 void AddTuples(const RowReader* reader, int path_number, TupleTableSlot* slot, Datum* tuple,
-               int next, bool* null_met) {
-    const Changes* changes = reader->changes;
+               int next) {
+    Changes* changes = reader->changes;
     const Path& path = changes->source->paths[path_number];
     if (next == path.start_count) {
         Add(&changes->starts[path_number], tuple);
@@ -90,12 +91,12 @@ void AddTuples(const RowReader* reader, int path_number, TupleTableSlot* slot, D
     bool isnull;
     const Datum value = StartValue(reader, start, slot, &isnull);
     if (isnull) {
-        *null_met = true;
+        changes->null_key = changes->null_key || start.of_key;
         return;
     }
     if (!start.element) {
         tuple[next] = value;
-        AddTuples(reader, path_number, slot, tuple, next + 1, null_met);
+        AddTuples(reader, path_number, slot, tuple, next + 1);
         return;
     }
     ArrayType* array = DatumGetArrayTypeP(value);
@@ -108,7 +109,7 @@ void AddTuples(const RowReader* reader, int path_number, TupleTableSlot* slot, D
     for (int i = 0; i < count; ++i) {
         if (!nulls[i]) {
             tuple[next] = elements[i];
-            AddTuples(reader, path_number, slot, tuple, next + 1, null_met);
+            AddTuples(reader, path_number, slot, tuple, next + 1);
         }
     }
 }
@@ -126,9 +127,7 @@ void AddShaped(RowReader* reader, TupleTableSlot* slot, bool is_new) {
         const Path& path = changes->source->paths[i];
         auto* tuple =
             static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(path.start_count)));
-        bool null_met = false;
-        AddTuples(reader, i, slot, tuple, 0, &null_met);
-        changes->null_key = changes->null_key || (null_met && path.is_key && is_new);
+        AddTuples(reader, i, slot, tuple, 0);
     }
     MemoryContextSwitchTo(caller);
     ResetExprContext(reader->expressions);

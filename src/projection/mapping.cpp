@@ -318,23 +318,38 @@ void SetKnownKeys(const WalkedView& view, int changed, const FlatPath& flat, Pat
     path->known_keys = any ? known : nullptr;
 }
 
-// The columns of a direct path are those of one of the view's keys.
-bool IsKeyItself(const WalkedView& view, const FlatPath& flat) {
+bool IsKeyColumn(const WalkedView& view, int number, const ColumnRef& column) {
     ListCell* cell;
     foreach (cell, view.keys) {
         const auto* key = static_cast<WalkedKey*>(lfirst(cell));
-        bool same = true;
-        ListCell* column;
-        foreach (column, key->columns) {
-            const int i = foreach_current_index(column);
-            same = same && *static_cast<ColumnRef*>(lfirst(column)) ==
-                               *static_cast<ColumnRef*>(list_nth(flat.key, i));
-        }
-        if (same) {
+        if (*static_cast<ColumnRef*>(list_nth(key->columns, number)) == column) {
             return true;
         }
     }
     return false;
+}
+
+bool IsLinked(const FlatPath& flat, const ColumnRef& column) {
+    ListCell* cell;
+    foreach (cell, flat.conditions) {
+        const auto* condition = static_cast<PathCondition*>(lfirst(cell));
+        if (condition->probe == column || condition->enter == column) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A column that only equals the key's is not NULL where there is a row of the view.
+void MarkKeyStarts(const WalkedView& view, int changed, const FlatPath& flat, Path* path) {
+    ListCell* cell;
+    foreach (cell, flat.key) {
+        const auto& column = *static_cast<ColumnRef*>(lfirst(cell));
+        if (column.occurrence == changed && !IsLinked(flat, column) &&
+            IsKeyColumn(view, foreach_current_index(cell), column)) {
+            path->starts[StartNumber(view, path, column, false)].of_key = true;
+        }
+    }
 }
 
 }  // namespace
@@ -345,7 +360,6 @@ Path MakePath(const WalkedView& view, int changed, const FlatPath& flat, const K
     Path path{};
     path.starts = static_cast<Start*>(palloc0(sizeof(Start) * most_starts));
     if (flat.tables == NIL) {
-        path.is_key = IsKeyItself(view, flat);
         path.key_starts =
             static_cast<int*>(palloc(sizeof(int) * static_cast<Size>(list_length(flat.key))));
         ListCell* cell;
@@ -353,6 +367,7 @@ Path MakePath(const WalkedView& view, int changed, const FlatPath& flat, const K
             path.key_starts[foreach_current_index(cell)] =
                 StartNumber(view, &path, *static_cast<ColumnRef*>(lfirst(cell)), false);
         }
+        MarkKeyStarts(view, changed, flat, &path);
         return path;
     }
     path.query_one = Query({view, flat, changed, &path, Form::kOne});
@@ -360,6 +375,7 @@ Path MakePath(const WalkedView& view, int changed, const FlatPath& flat, const K
     path.query_shown = Query({view, flat, changed, &path, Form::kShown});
     path.indexes = HopIndexes(view, flat);
     SetKnownKeys(view, changed, flat, &path);
+    MarkKeyStarts(view, changed, flat, &path);
     SetLinks({view, flat, changed, &path, Form::kLinks}, keys);
     return path;
 }
@@ -401,12 +417,13 @@ const char* StartRows(const Path& path) {
 }
 
 bool SamePath(const Path& a, const Path& b, int key_count) {
-    if (a.start_count != b.start_count || a.is_key != b.is_key || a.direct() != b.direct()) {
+    if (a.start_count != b.start_count || a.direct() != b.direct()) {
         return false;
     }
     for (int i = 0; i < a.start_count; ++i) {
         if (a.starts[i].column != b.starts[i].column ||
             a.starts[i].element != b.starts[i].element ||
+            a.starts[i].of_key != b.starts[i].of_key ||
             !equal(a.starts[i].expression, b.starts[i].expression)) {
             return false;
         }
