@@ -4,6 +4,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_operator.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 }
 
 namespace freshcrm::pg {
@@ -56,6 +57,15 @@ const char* RelationForMessage(Oid relid) {
         return psprintf("%u", relid);
     }
     return psprintf("%s.%s", get_namespace_name(get_rel_namespace(relid)), name);
+}
+
+TypeEquality EqualityOfType(Oid type) {
+    const Oid equality = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+    Oid left;
+    Oid right;
+    op_input_types(equality, &left, &right);
+    const bool exact = left == type || IsPolymorphicType(left) || left == RECORDOID;
+    return {QualifiedOperator(equality), exact ? "" : psprintf("::%s", QualifiedType(left, -1))};
 }
 
 }  // namespace freshcrm::pg

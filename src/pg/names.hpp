@@ -25,4 +25,12 @@ Oid OwnerOfRelation(Oid relid);
 // schema.table for messages, without quotes that are not needed.
 const char* RelationForMessage(Oid relid);
 
+// The equality of a type's default operator class, as SQL: OPERATOR(schema.=), and what casts its
+// operands to exactly what it takes ("" or ::type), since the name alone could mean another operator.
+struct TypeEquality {
+    const char* op;
+    const char* cast;
+};
+TypeEquality EqualityOfType(Oid type);
+
 }  // namespace freshcrm::pg

@@ -87,10 +87,12 @@ Affected* ReadRow(uint64 row) {
     bool isnull;
     HeapTuple tuple = SPI_tuptable->vals[row];
     auto* affected = static_cast<Affected*>(palloc(sizeof(Affected)));
-    *affected = {IntColumn(row, 1), static_cast<Reach>(IntColumn(row, 2)),
+    *affected = {IntColumn(row, 1),
+                 static_cast<Reach>(IntColumn(row, 2)),
                  DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 3, &isnull)),
                  DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 4, &isnull)),
-                 DatumGetInt16(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 5, &isnull))};
+                 DatumGetInt16(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 5, &isnull)),
+                 false};
     return affected;
 }
 

@@ -14,12 +14,13 @@ namespace {
 // from it by a trigger on the target, or the row was taken away behind the projection's back.
 void ExpectOne(const Projection* projection, uint64 rows) {
     if (rows != 1) {
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("a row of projection %s was not written", projection->name),
-                 errdetail("A trigger or rule of the table suppressed it, or another session wrote to "
-                           "the table directly."),
-                 errhint("Let only the projection write to its table.")));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("a row of projection %s was not written", projection->name),
+             errdetail("A trigger or rule of the table suppressed it, or another session wrote to "
+                       "the table directly."),
+             errhint("Let only the projection write to its table.")));
     }
 }
 

@@ -116,6 +116,7 @@ void AddTuples(const RowReader* reader, int path_number, TupleTableSlot* slot, D
 void AddShaped(RowReader* reader, TupleTableSlot* slot, bool is_new) {
     Changes* changes = reader->changes;
     changes->any_row = true;
+    changes->new_rows = changes->new_rows || is_new;
     if (changes->rows != nullptr) {
         tuplestore_puttupleslot(changes->rows, slot);
     }
@@ -133,10 +134,13 @@ void AddShaped(RowReader* reader, TupleTableSlot* slot, bool is_new) {
 }
 
 // An update that leaves every watched column as it was, bit for bit, changes nothing.
-bool SameWatched(const RowReader* reader, TupleTableSlot* before, TupleTableSlot* after) {
-    const Bitmapset* watched = reader->changes->source->watched;
-    for (int attnum = bms_next_member(watched, -1); attnum >= 0;
-         attnum = bms_next_member(watched, attnum)) {
+bool SameColumns(const RowReader* reader, const Bitmapset* columns, TupleTableSlot* before,
+                 TupleTableSlot* after) {
+    for (int attnum = bms_next_member(columns, -1); attnum >= 0;
+         attnum = bms_next_member(columns, attnum)) {
+        if (attnum == 0) {
+            return false;  // the whole row
+        }
         bool null_before;
         bool null_after;
         const auto number = static_cast<AttrNumber>(attnum);
@@ -155,9 +159,13 @@ bool SameWatched(const RowReader* reader, TupleTableSlot* before, TupleTableSlot
 void AddUpdate(RowReader* reader, TupleTableSlot* before, TupleTableSlot* after) {
     before = InSourceShape(reader, before, reader->converted_old);
     after = InSourceShape(reader, after, reader->converted_new);
-    if (!SameWatched(reader, before, after)) {
+    const Source* source = reader->changes->source;
+    if (!SameColumns(reader, source->watched, before, after)) {
         AddShaped(reader, before, false);
         AddShaped(reader, after, true);
+        Changes* changes = reader->changes;
+        changes->new_links =
+            changes->new_links || !SameColumns(reader, source->linking, before, after);
     }
 }
 
@@ -299,6 +307,8 @@ RowReader BeginRows(Changes* changes, Relation table) {
 }
 
 void AddRow(RowReader* reader, TupleTableSlot* slot, bool is_new) {
+    Changes* changes = reader->changes;
+    changes->new_links = changes->new_links || (is_new && changes->source->linking != nullptr);
     AddShaped(reader, InSourceShape(reader, slot, reader->converted_new), is_new);
 }
 

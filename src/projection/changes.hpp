@@ -19,6 +19,8 @@ struct Changes {
     KeySet* starts;         // one a path: tuples of its starts
     bool null_key;          // a row of the view may have come whose key is NULL
     bool any_row;
+    bool new_rows;          // one came, or is another now
+    bool new_links;         // paths of other rows may go through it as they did not before
     bool everything;        // not known row by row: all keys are affected
     Tuplestorestate* rows;  // the changed rows, old and new, for a user's mapping query; or null
 };

@@ -2,6 +2,7 @@
 
 #include "pg/entry.hpp"
 #include "pg/spi.hpp"
+#include "projection/links.hpp"
 #include "projection/maintain.hpp"
 #include "projection/recompute.hpp"
 #include "projection/trace.hpp"
@@ -142,6 +143,7 @@ bool AffectAllKeys(const Projection* projection, const List* list) {
 void RecomputeAffectedKeys(Projection* projection, const List* list) {
     KeySet keys = MakeProjectionKeys(projection, CurrentMemoryContext);
     bool null_key = false;
+    LockChangedLinks(projection, list);
     pg::PushFreshSnapshot();
     ListCell* cell;
     foreach (cell, list) {
@@ -151,6 +153,7 @@ void RecomputeAffectedKeys(Projection* projection, const List* list) {
     }
     PopActiveSnapshot();
     SortUnique(&keys);
+    LockNewLinks(projection, list, &keys);
     (void)RecomputeKeys(projection, &keys);
     if (null_key) {
         CheckNoNullKey(projection);

@@ -183,8 +183,27 @@ bool TriggersChanged(const Definition* definition) {
     return broken != (definition->problem != nullptr);
 }
 
+// The triggers that one projection is given are DDL on the tables of others, too: that must not
+// find these without the triggers that they are to be given in turn.
+void SetAside(const List* affected) {
+    ListCell* cell;
+    foreach (cell, affected) {
+        auto* waiting = static_cast<Affected*>(lfirst(cell));
+        const Definition* definition = FindDefinition(waiting->id);
+        if (waiting->reach > Reach::kTriggers && definition != nullptr && IsWhole(definition) &&
+            definition->problem == nullptr && TriggersChanged(definition)) {
+            SetWhole(definition->id, InvalidOid);
+            waiting->waiting = true;
+        }
+    }
+}
+
 void Follow(const Affected* affected) {
     Definition* definition = FindDefinition(affected->id);
+    if (affected->waiting && definition != nullptr) {
+        SetWhole(definition->id, definition->target);
+        definition = FindDefinition(affected->id);
+    }
     // What is dropped is forgotten by a trigger of its own.
     if (definition == nullptr || !OidIsValid(pg::OwnerOfRelation(definition->target)) ||
         !OidIsValid(pg::OwnerOfRelation(definition->source))) {
@@ -216,6 +235,9 @@ void FollowAll(const List* affected) {
         return;
     }
     const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
+    if (list_length(affected) > 1) {
+        SetAside(affected);
+    }
     ListCell* cell;
     foreach (cell, affected) {
         Follow(static_cast<Affected*>(lfirst(cell)));

@@ -119,7 +119,16 @@ void AddPath(Source* source, const Path& path, int key_count) {
     source->paths[source->path_count++] = path;
 }
 
-void AddOccurrence(Lineage* lineage, const WalkedView& view, int changed) {
+void AddLinking(Lineage* lineage, const WalkedView& view, const FlatPath& flat) {
+    ListCell* cell;
+    foreach (cell, flat.tables) {
+        Source* read = SourceOf(lineage, OccurrenceAt(view, lfirst_int(cell)).relid);
+        read->linking =
+            bms_join(read->linking, LinkingColumns(view, lfirst_int(cell), flat));
+    }
+}
+
+void AddOccurrence(Lineage* lineage, const WalkedView& view, int changed, List** flats) {
     const WalkedOccurrence& occurrence = OccurrenceAt(view, changed);
     Source* source = SourceOf(lineage, occurrence.relid);
     source->watched = bms_add_members(source->watched, occurrence.watched);
@@ -136,8 +145,9 @@ void AddOccurrence(Lineage* lineage, const WalkedView& view, int changed) {
     }
     ListCell* cell;
     foreach (cell, paths) {
-        AddPath(source, MakePath(view, changed, *static_cast<FlatPath*>(lfirst(cell))),
-                lineage->key_count);
+        const auto& flat = *static_cast<FlatPath*>(lfirst(cell));
+        AddPath(source, MakePath(view, changed, flat, lineage->keys), lineage->key_count);
+        *flats = lappend(*flats, lfirst(cell));
     }
 }
 
@@ -211,10 +221,14 @@ Lineage* TraceLineage(Oid source, const List* keys, const List* fallbacks) {
     const int occurrences = list_length(view.occurrences);
     lineage->sources =
         static_cast<Source*>(palloc0(sizeof(Source) * static_cast<Size>(occurrences)));
+    List* flats = NIL;
     for (int i = 0; i < occurrences; ++i) {
-        AddOccurrence(lineage, view, i);
+        AddOccurrence(lineage, view, i, &flats);
     }
     ListCell* cell;
+    foreach (cell, flats) {
+        AddLinking(lineage, view, *static_cast<FlatPath*>(lfirst(cell)));
+    }
     foreach (cell, ReadIndexes(view)) {
         auto* index = static_cast<WantedIndex*>(lfirst(cell));
         Source* read = SourceOf(lineage, index->relid);

@@ -29,6 +29,15 @@ struct Start {
     ExprState* state;  // of `expression`, when first needed
 };
 
+// What a mapped path goes by from the changed row to the first table that it reads: a start, and what
+// equals it there. Both ends lock the value (links.hpp).
+struct Link {
+    int start;
+    FmgrInfo hash_start;  // both hash equal values alike
+    FmgrInfo hash_read;
+    Oid collation;
+};
+
 // One way from a changed row of a base table to keys. Direct: the starts are the key. Mapped:
 // queries give the keys, of one row's starts ($1, $2, …) or of arrays of starts. The row may be of
 // either image, old or new.
@@ -50,6 +59,16 @@ struct Path {
     int* known_keys;
     SPIPlanPtr plan_known;
 
+    // Mapped: queries that go back from one key ($1, $2, …) or arrays of keys to the values of the
+    // links, and the tables that they and the queries above read.
+    int link_count;
+    Link* links;
+    const char* links_one;
+    const char* links_many;
+    SPIPlanPtr plan_links_one;
+    SPIPlanPtr plan_links_many;
+    List* tables;  // OIDs
+
     bool direct() const { return query_one == nullptr; }
 };
 
@@ -58,6 +77,7 @@ struct Source {
     Oid relid;
     Bitmapset* watched;  // attributes that the view reads; an update of others changes nothing
     bool whole_row;      // it reads the row as one value, with whatever columns the table has
+    Bitmapset* linking;  // attributes by which paths of other rows go through its rows
     int path_count;      // at least one for each occurrence in the view, the same ones united; none
                          // with a fallback
     Path* paths;

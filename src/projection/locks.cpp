@@ -7,6 +7,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <climits>
 
 namespace freshcrm::projection {
 
@@ -15,7 +16,8 @@ namespace {
 // PostgreSQL uses 1 and 2 (lockfuncs.c).
 constexpr uint16 kProjectionLock = 17920;
 constexpr uint16 kKeyLock = 17921;
-constexpr uint16 kRestoreLock = 17922;
+constexpr uint16 kLinkLock = 17922;
+constexpr uint16 kRestoreLock = 17923;
 
 LOCKTAG Tag(const Projection* projection, uint32 hash, uint16 kind) {
     LOCKTAG tag;
@@ -27,7 +29,7 @@ void Lock(const LOCKTAG& tag, LOCKMODE mode) {
     (void)LockAcquire(&tag, mode, false, false);
 }
 
-// How many key locks this transaction has taken, over all projections. It counts locks given back
+// How many keys and links this transaction has locked, over all projections. It counts locks given back
 // by a rolled back savepoint too, and so may escalate early, never late.
 int CountKeyLocks(int more) {
     static LocalTransactionId transaction = InvalidLocalTransactionId;
@@ -55,10 +57,33 @@ uint32 Hash(Projection* projection, const Datum* tuple) {
     return hash;
 }
 
+// Whether more keys and links can be locked one by one; then the projection's own lock is held as
+// that needs. Else all is locked.
+bool LockFew(const Projection* projection, int more, bool hashable) {
+    if (AllKeysLocked(projection)) {
+        return false;
+    }
+    if (!hashable || more > max_locks_per_xact || CountKeyLocks(more) > max_locks_per_xact) {
+        LockAllKeys(projection);
+        return false;
+    }
+    Lock(Tag(projection, 0, kProjectionLock), RowExclusiveLock);
+    return true;
+}
+
 }  // namespace
+
+int MostKeyLocks() {
+    return max_locks_per_xact;
+}
 
 void LockAllKeys(const Projection* projection) {
     Lock(Tag(projection, 0, kProjectionLock), ExclusiveLock);
+}
+
+bool AllKeysLocked(const Projection* projection) {
+    const LOCKTAG all = Tag(projection, 0, kProjectionLock);
+    return LockHeldByMe(&all, ExclusiveLock);
 }
 
 bool LockRestore(Oid target, bool wait) {
@@ -67,18 +92,20 @@ bool LockRestore(Oid target, bool wait) {
     return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-void LockKeys(Projection* projection, const KeySet* keys) {
-    const LOCKTAG all = Tag(projection, 0, kProjectionLock);
-    if (LockHeldByMe(&all, ExclusiveLock)) {
+void LockLinks(const Projection* projection, const uint32* hashes, int count, bool exclusive) {
+    if (count == 0 || !LockFew(projection, count, true)) {
         return;
     }
-    if (keys->spill != nullptr || keys->count > max_locks_per_xact || CountKeyLocks(keys->count) > max_locks_per_xact ||
-        !Hashable(projection)) {
-        LockAllKeys(projection);
-        return;
+    for (int i = 0; i < count; ++i) {
+        Lock(Tag(projection, hashes[i], kLinkLock), exclusive ? ExclusiveLock : ShareLock);
     }
-    Lock(all, RowExclusiveLock);
+}
 
+void LockKeys(Projection* projection, const KeySet* keys) {
+    if (!LockFew(projection, keys->spill != nullptr ? INT_MAX : keys->count,
+                 Hashable(projection))) {
+        return;
+    }
     auto* hashes = static_cast<uint32*>(palloc(sizeof(uint32) * static_cast<Size>(keys->count)));
     for (int i = 0; i < keys->count; ++i) {
         hashes[i] = Hash(projection, Tuple(keys, i));

@@ -9,7 +9,8 @@
 // its equality (1.0 and 1.00, citext, collations); two keys of one hash wait for each other without
 // need, never the other way round.
 //
-// Lock order: (1) the projection's own lock, (2) keys, ascending by hash. Every lock of keys comes
+// Lock order: (1) the projection's own lock, (2) links that are changed, (3) links that are made,
+// (4) keys; each ascending by hash. Every lock of keys and links comes
 // with ROW EXCLUSIVE on the projection's own lock; a statement or transaction with more keys than
 // one transaction's share of the lock table (max_locks_per_transaction) takes EXCLUSIVE on it
 // instead, which excludes all others, and no key locks.
@@ -20,11 +21,20 @@
 
 namespace freshcrm::projection {
 
+// The locks on links (links.hpp) are (database, target table, hash of path and value, another kind).
+//
+// How many keys and links a statement locks one by one.
+int MostKeyLocks();
+
+// Locks the links of these hashes, sorted; exclusively for who changes, else in share mode.
+void LockLinks(const Projection* projection, const uint32* hashes, int count, bool exclusive);
+
 // Locks the keys of a sorted set. May wait; 40P01 on a deadlock, 55P03 on lock_timeout.
 void LockKeys(Projection* projection, const KeySet* keys);
 
-// Locks all keys.
+// Locks all keys and links.
 void LockAllKeys(const Projection* projection);
+bool AllKeysLocked(const Projection* projection);
 
 // Of those who find a restore complete, one at a time (restored.hpp). Returns false when another
 // one has the lock and `wait` is not given.

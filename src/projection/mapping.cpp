@@ -6,6 +6,8 @@
 
 extern "C" {
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
 #include "utils/ruleutils.h"
 }
 
@@ -24,6 +26,7 @@ enum class Form {
     kOne,    // the changed row's starts are $1, $2, …
     kMany,   // the changed rows' starts are c.s0, c.s1, …, of arrays $1, $2, …
     kShown,  // the changed rows are a table `changed`, called c
+    kLinks,  // there is no changed row
 };
 
 // Writes the queries of one path. The tables to be read are t0, t1, … in order.
@@ -140,6 +143,16 @@ const char* Condition(const Writer& writer, const PathCondition& condition) {
                     Operand(writer, condition.enter, false, InvalidOid));
 }
 
+void AppendTables(const Writer& writer, StringInfo sql) {
+    ListCell* cell;
+    foreach (cell, writer.flat.tables) {
+        const int number = foreach_current_index(cell);
+        appendStringInfo(sql, "%s%s AS t%d", number > 0 ? ", " : "",
+                         pg::QualifiedRelation(OccurrenceAt(writer.view, lfirst_int(cell)).relid),
+                         number);
+    }
+}
+
 const char* Query(const Writer& writer) {
     // Conditions and key first: they say which starts there are.
     StringInfoData where;
@@ -164,14 +177,129 @@ const char* Query(const Writer& writer) {
     if (writer.form == Form::kMany) {
         appendStringInfo(&sql, "%s, ", StartRows(*writer.path));
     }
-    foreach (cell, writer.flat.tables) {
-        const int number = foreach_current_index(cell);
-        appendStringInfo(&sql, "%s%s AS t%d", number > 0 ? ", " : "",
-                         pg::QualifiedRelation(OccurrenceAt(writer.view, lfirst_int(cell)).relid),
-                         number);
-    }
+    AppendTables(writer, &sql);
     appendStringInfoString(&sql, where.data);
     return sql.data;
+}
+
+// Whether a condition is one with the changed row.
+bool IsOfRow(const Writer& writer, const PathCondition& condition) {
+    return condition.probe.occurrence == writer.changed;
+}
+
+// The value of a condition with the changed row as the tables have it. `more` gets what is to be
+// read besides them.
+const char* LinkValue(const Writer& writer, const PathCondition& condition, StringInfo more) {
+    const WalkedEquality& equality = EqualityAt(writer.view, condition.equality);
+    const bool enters_left = condition.enter == equality.left;
+    if (enters_left || !equality.element) {
+        return Operand(writer, condition.enter, false,
+                       enters_left ? equality.left_type : equality.right_type);
+    }
+    const char* alias = psprintf("e%d", more->len);
+    appendStringInfo(more, ", unnest(%s) AS %s(v)",
+                     Operand(writer, condition.enter, false, InvalidOid), alias);
+    return psprintf("%s.v", alias);
+}
+
+// Adds the condition's link, unless its operator has no hash function. Returns whether.
+bool AddLink(const Writer& writer, const PathCondition& condition) {
+    const WalkedEquality& equality = EqualityAt(writer.view, condition.equality);
+    const bool enters_left = condition.enter == equality.left;
+    RegProcedure left;
+    RegProcedure right;
+    if (!op_hashjoinable(equality.opno, equality.left_type) ||
+        !get_op_hash_functions(equality.opno, &left, &right)) {
+        return false;
+    }
+    Path* path = writer.path;
+    const int start =
+        StartNumber(writer.view, path, condition.probe, equality.element && enters_left);
+    if (!IsBinaryCoercible(path->starts[start].type,
+                           enters_left ? equality.right_type : equality.left_type)) {
+        return false;
+    }
+    Link* link = &path->links[path->link_count++];
+    link->start = start;
+    link->collation = path->starts[start].collation;
+    fmgr_info(enters_left ? right : left, &link->hash_start);
+    fmgr_info(enters_left ? left : right, &link->hash_read);
+    return true;
+}
+
+// The tables' own conditions, and that their key is what `key(i)` is compared with.
+template <typename Key>
+void AppendLinkConditions(const Writer& writer, const KeyColumn* keys, Key key, StringInfo sql) {
+    const char* separator = " WHERE ";
+    ListCell* cell;
+    foreach (cell, writer.flat.conditions) {
+        const auto& condition = *static_cast<PathCondition*>(lfirst(cell));
+        if (!IsOfRow(writer, condition)) {
+            appendStringInfo(sql, "%s%s", separator, Condition(writer, condition));
+            separator = " AND ";
+        }
+    }
+    foreach (cell, writer.flat.key) {
+        const auto& column = *static_cast<ColumnRef*>(lfirst(cell));
+        const int i = foreach_current_index(cell);
+        if (column.occurrence != writer.changed) {
+            appendStringInfo(sql, "%s%s", separator,
+                             key(Operand(writer, column, false, InvalidOid), keys[i], i));
+            separator = " AND ";
+        }
+    }
+}
+
+// From keys back to the values of the links.
+const char* LinksQuery(const Writer& writer, const KeyColumn* keys, bool many) {
+    const int key_count = list_length(writer.flat.key);
+    StringInfoData values;
+    StringInfoData more;
+    StringInfoData sql;
+    initStringInfo(&values);
+    initStringInfo(&more);
+    initStringInfo(&sql);
+    writer.path->link_count = 0;
+    ListCell* cell;
+    foreach (cell, writer.flat.conditions) {
+        const auto& condition = *static_cast<PathCondition*>(lfirst(cell));
+        if (IsOfRow(writer, condition) && AddLink(writer, condition)) {
+            appendStringInfo(&values, "%s%s", values.len > 0 ? ", " : "",
+                             LinkValue(writer, condition, &more));
+        }
+    }
+    appendStringInfo(&sql, "SELECT DISTINCT %s FROM ", values.len > 0 ? values.data : "0");
+    if (many) {
+        auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(key_count)));
+        for (int i = 0; i < key_count; ++i) {
+            types[i] = keys[i].type;
+        }
+        appendStringInfo(&sql, "%s, ", ArrayRows(key_count, types, "k", "k"));
+    }
+    AppendTables(writer, &sql);
+    appendStringInfoString(&sql, more.data);
+    AppendLinkConditions(
+        writer, keys,
+        [&](const char* operand, const KeyColumn& key, int i) {
+            const pg::TypeEquality equals = pg::EqualityOfType(key.type);
+            return psprintf("%s%s %s %s%s", operand, equals.cast, equals.op,
+                            many ? psprintf("k.k%d", i) : psprintf("$%d", i + 1), equals.cast);
+        },
+        &sql);
+    return sql.data;
+}
+
+void SetLinks(const Writer& writer, const KeyColumn* keys) {
+    Path* path = writer.path;
+    path->links = static_cast<Link*>(
+        palloc0(sizeof(Link) * static_cast<Size>(list_length(writer.flat.conditions))));
+    path->links_one = LinksQuery(writer, keys, false);
+    path->links_many = LinksQuery(writer, keys, true);
+    ListCell* cell;
+    foreach (cell, writer.flat.tables) {
+        path->tables =
+            list_append_unique_oid(path->tables, OccurrenceAt(writer.view, lfirst_int(cell)).relid);
+    }
 }
 
 void SetKnownKeys(const WalkedView& view, int changed, const FlatPath& flat, Path* path) {
@@ -209,7 +337,7 @@ bool IsKeyItself(const WalkedView& view, const FlatPath& flat) {
 
 }  // namespace
 
-Path MakePath(const WalkedView& view, int changed, const FlatPath& flat) {
+Path MakePath(const WalkedView& view, int changed, const FlatPath& flat, const KeyColumn* keys) {
     const Size most_starts =
         static_cast<Size>(list_length(flat.conditions)) + static_cast<Size>(list_length(flat.key));
     Path path{};
@@ -230,6 +358,7 @@ Path MakePath(const WalkedView& view, int changed, const FlatPath& flat) {
     path.query_shown = Query({view, flat, changed, &path, Form::kShown});
     path.indexes = HopIndexes(view, flat);
     SetKnownKeys(view, changed, flat, &path);
+    SetLinks({view, flat, changed, &path, Form::kLinks}, keys);
     return path;
 }
 
@@ -239,6 +368,34 @@ const char* StartRows(const Path& path) {
         types[i] = path.starts[i].type;
     }
     return ArrayRows(path.start_count, types, "c", "s");
+}
+
+Bitmapset* LinkingColumns(const WalkedView& view, int occurrence, const FlatPath& flat) {
+    Bitmapset* columns = nullptr;
+    const auto add = [&](const ColumnRef& column) {
+        if (column.occurrence != occurrence) {
+            return;
+        }
+        if (Expr* expression = ExpressionOf(view, column)) {
+            Bitmapset* attributes = nullptr;
+            pull_varattnos(reinterpret_cast<Node*>(expression), 1, &attributes);
+            for (int i = bms_next_member(attributes, -1); i >= 0;
+                 i = bms_next_member(attributes, i)) {
+                columns = bms_add_member(columns, i + FirstLowInvalidHeapAttributeNumber);
+            }
+        } else {
+            columns = bms_add_member(columns, column.column);
+        }
+    };
+    ListCell* cell;
+    foreach (cell, flat.conditions) {
+        add(static_cast<PathCondition*>(lfirst(cell))->enter);
+        add(static_cast<PathCondition*>(lfirst(cell))->probe);
+    }
+    foreach (cell, flat.key) {
+        add(*static_cast<ColumnRef*>(lfirst(cell)));
+    }
+    return columns;
 }
 
 bool SamePath(const Path& a, const Path& b, int key_count) {

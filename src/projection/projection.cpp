@@ -130,15 +130,6 @@ void FindOwner(Projection* projection) {
     }
 }
 
-void SetCasts(Key* key, Oid equality) {
-    Oid left;
-    Oid right;
-    op_input_types(equality, &left, &right);
-    const bool exact = left == key->type || IsPolymorphicType(left) || left == RECORDOID;
-    key->cast = exact ? "" : psprintf("::%s", pg::QualifiedType(left, -1));
-    key->array_cast = exact ? "" : psprintf("%s[]", key->cast);
-}
-
 Key LoadKey(const char* name, const KeyColumn& column, MemoryContext context) {
     Key key{};
     key.name = name;
@@ -146,9 +137,11 @@ Key LoadKey(const char* name, const KeyColumn& column, MemoryContext context) {
     key.type = column.type;
     key.collation = column.collation;
     const TypeCacheEntry* type =
-        lookup_type_cache(key.type, TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC | TYPECACHE_HASH_PROC);
-    key.equals = pg::QualifiedOperator(type->eq_opr);
-    SetCasts(&key, type->eq_opr);
+        lookup_type_cache(key.type, TYPECACHE_CMP_PROC | TYPECACHE_HASH_PROC);
+    const pg::TypeEquality equality = pg::EqualityOfType(key.type);
+    key.equals = equality.op;
+    key.cast = equality.cast;
+    key.array_cast = psprintf("%s%s", key.cast, *key.cast != '\0' ? "[]" : "");
     fmgr_info_cxt(type->cmp_proc, &key.compare, context);
     if (OidIsValid(type->hash_proc)) {
         fmgr_info_cxt(type->hash_proc, &key.hash, context);

@@ -1,6 +1,7 @@
 #include "projection/query_level.hpp"
 
 #include "pg/tree_walker.hpp"
+#include "projection/unambiguous.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
@@ -122,7 +123,7 @@ bool MayBeMissing(const Place& place, int occurrence) {
 List* ResolveExpression(const Place& place, Node* node) {
     Rewriting rewriting{place, -1, false, nullptr};
     Node* rewritten = RewriteNode(node, &rewriting);
-    if (rewriting.failed || expression_returns_set(rewritten)) {
+    if (rewriting.failed || expression_returns_set(rewritten) || !IsUnambiguous(rewritten)) {
         return NIL;
     }
     if (rewriting.occurrence < 0) {

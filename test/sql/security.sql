@@ -74,6 +74,8 @@ SET client_min_messages = warning;
 SELECT count(*) > 0 AS explained FROM freshcrm.explain_projection('hostile_hot');
 SELECT * FROM freshcrm.verify_projection('hostile_hot', repair => true);
 SELECT * FROM freshcrm.recompute('hostile_hot', ARRAY[1, 2]);
+TRUNCATE hostile_hot;
+CALL freshcrm.rebuild_projection('hostile_hot');
 ALTER TABLE leads ADD added integer DEFAULT 0;
 ALTER TABLE customers RENAME secret TO secrets;
 SET ROLE freshcrm_mallory;
@@ -174,6 +176,7 @@ SELECT statement, try('freshcrm_clerk', statement) FROM unnest(ARRAY[
     $$SELECT freshcrm.drop_projection('sec.list_hot')$$, $$SELECT freshcrm.create_projection('sec.list', '{id}', 'other')$$,
     $$SELECT freshcrm.explain_projection('sec.list_hot')$$, $$SELECT freshcrm.explain_projection('sec.list', '{id}')$$,
     $$SELECT freshcrm.explain_row_security('sec.list_hot')$$, 'SELECT freshcrm.follow_ddl()', 'SELECT freshcrm.capture()',
+    $$CALL freshcrm.rebuild_projection('sec.list_hot')$$, $$SELECT freshcrm.create_projection('SELECT 1 AS id', '{id}', 'one')$$,
     'TRUNCATE sec.leads']) AS statement;
 SELECT * FROM freshcrm.verify_projection('list_hot');
 INSERT INTO leads VALUES (1, 1, 10), (2, 2, 20);
@@ -181,14 +184,15 @@ SELECT statement, try('freshcrm_reader', statement) FROM unnest(ARRAY[
     'SELECT * FROM sec.list_hot', 'SELECT * FROM sec.list', 'SELECT * FROM sec.leads', 'UPDATE sec.leads SET amount = 1',
     'DELETE FROM sec.list_hot']) AS statement;
 -- EXECUTE alone makes no projection, not of one's own view over another's tables either; nor does the right to TRIGGER.
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA freshcrm TO freshcrm_clerk;
+GRANT EXECUTE ON ALL ROUTINES IN SCHEMA freshcrm TO freshcrm_clerk;
 GRANT CREATE ON SCHEMA sec TO freshcrm_clerk;
 SELECT statement, try('freshcrm_clerk', statement) FROM unnest(ARRAY[
     $$SELECT freshcrm.create_projection('sec.list', '{id}', 'other')$$,
     'CREATE VIEW sec.peek AS SELECT id, name FROM sec.customers',
     $$SELECT freshcrm.create_projection('sec.peek', '{id}')$$, $$SELECT freshcrm.explain_projection('sec.list', '{id}')$$,
     $$SELECT freshcrm.explain_projection('sec.list_hot')$$, $$SELECT freshcrm.recompute('sec.list_hot', ARRAY[1])$$,
-    $$SELECT freshcrm.drop_projection('sec.list_hot')$$,
+    $$SELECT freshcrm.drop_projection('sec.list_hot')$$, $$CALL freshcrm.rebuild_projection('sec.list_hot')$$,
+    $$SELECT freshcrm.create_projection('SELECT id, name FROM sec.customers', '{id}', 'peeked')$$,
     $$CREATE VIEW sec.mine AS SELECT id FROM sec.leads; SELECT freshcrm.create_projection('sec.mine', '{id}', 'list_hot')$$]) AS statement;
 -- The trigger functions on tables of one's own: there is nothing to be had.
 SET ROLE freshcrm_clerk;
@@ -201,7 +205,7 @@ END $$;
 INSERT INTO bait VALUES (1, 1, 1);
 DROP TABLE bait;
 RESET ROLE;
-REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA freshcrm FROM freshcrm_clerk;
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA freshcrm FROM freshcrm_clerk;
 DROP VIEW peek;
 -- An error of the view's expressions is told to who writes, with the values of rows that this role may not read.
 SET ROLE freshcrm_mallory;

@@ -29,6 +29,10 @@ CREATE VIEW live AS
     FROM customers c;
 CREATE VIEW pairs AS SELECT c.id, l.id AS lead, upper(l.name) AS name FROM customers c JOIN leads l ON l.customer_id = c.id;
 SELECT freshcrm.create_projection('live', '{id}'), freshcrm.create_projection('pairs', '{id,lead}');
+-- Functions that take more than their arguments say, for which somebody could make others that fit better.
+CREATE FUNCTION any_norm(anyelement) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT pg_catalog.lower($1::text)';
+CREATE FUNCTION all_norm(VARIADIC text[]) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT pg_catalog.lower($1[1])';
+CREATE FUNCTION more_norm(text, text DEFAULT '') RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT pg_catalog.lower($1)';
 RESET ROLE;
 
 -- All that a writer can put in the way.
@@ -51,6 +55,7 @@ BEGIN
         EXECUTE format('CREATE FUNCTION hostile.%s LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.gotcha(); END $$', f);
     END LOOP;
     CREATE FUNCTION names.norm(varchar) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM hostile.gotcha(); RETURN ''; END $$;
+    CREATE FUNCTION names.any_norm(varchar) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM hostile.gotcha(); RETURN ''; END $$;
     CREATE AGGREGATE hostile.sum(integer) (SFUNC = int4pl, STYPE = integer, FINALFUNC = abs);
     -- Operators, in the schema of the hostile and in that of the type's own.
     FOREACH t IN ARRAY ARRAY['integer, integer', 'text, text', 'varchar, varchar', 'bigint, bigint', 'date, date', 'names.code, names.code',
@@ -85,6 +90,7 @@ SELECT lower('A'::text);
 SELECT sum(1) IS NOT NULL AS another_sum, 1::bigint = 1::bigint;
 SELECT 'a'::names.code OPERATOR(names.=) 'A'::names.code;
 SELECT names.norm('A'::varchar);
+SELECT names.any_norm('A'::varchar);
 SELECT 'good'::hostile.mood::text;
 SELECT to_jsonb('good'::hostile.mood);
 
@@ -96,6 +102,27 @@ CREATE TABLE names.moods (id hostile.mood PRIMARY KEY, label text);
 CREATE VIEW names.by_mood AS SELECT id, label FROM names.moods;
 SELECT freshcrm.create_projection('names.by_mood', '{id}');
 GRANT INSERT, UPDATE ON names.moods TO freshcrm_clerk;
+
+-- What somebody else's function could stand for is not traced.
+SET search_path = names;
+SET client_min_messages = warning;
+CREATE FUNCTION refuses(condition text) RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+    EXECUTE format('CREATE VIEW loose AS SELECT c.id, (SELECT count(*) FROM leads l WHERE %s) AS leads FROM customers c', condition);
+    PERFORM freshcrm.create_projection('loose', '{id}');
+    PERFORM freshcrm.drop_projection('loose_hot');
+    DROP VIEW loose;
+    RETURN 'traced';
+EXCEPTION WHEN feature_not_supported THEN
+    RETURN SQLERRM;
+END
+$$;
+SELECT condition, refuses(condition) FROM unnest(ARRAY[
+    'any_norm(l.amount) = any_norm(length(c.name))', 'all_norm(l.name) = all_norm(c.name)', 'more_norm(l.name) = more_norm(c.name)',
+    'l.customer_id = nullif(c.id, ''x'')', '(l.customer_id IS DISTINCT FROM ''x'') = (c.id IS DISTINCT FROM ''x'')',
+    'norm(l.name) = norm(c.name)', 'more_norm(l.name, ''x'') = more_norm(c.name, ''x'')', 'lower(l.name) = lower(c.name)']) AS condition;
+DROP FUNCTION refuses(text);
 
 -- And not on upkeep, whose plans are made while all this is in the way.
 \c
