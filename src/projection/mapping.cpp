@@ -2,6 +2,7 @@
 
 #include "pg/names.hpp"
 #include "projection/array_rows.hpp"
+#include "projection/generated.hpp"
 #include "projection/wanted_index.hpp"
 
 extern "C" {
@@ -51,9 +52,13 @@ int TableNumber(const Writer& writer, int occurrence) {
 // The number of the start for a column of the changed row, added when it is new.
 int StartNumber(const WalkedView& view, Path* path, const ColumnRef& column, bool element) {
     Expr* expression = ExpressionOf(view, column);
+    if (expression == nullptr) {
+        expression = GenerationOf(OccurrenceAt(view, column.occurrence).relid,
+                                  static_cast<AttrNumber>(column.column));
+    }
     for (int i = 0; i < path->start_count; ++i) {
         const Start& start = path->starts[i];
-        if (start.element == element && start.expression == expression &&
+        if (start.element == element && equal(start.expression, expression) &&
             (expression != nullptr || start.column == column.column)) {
             return i;
         }
@@ -384,7 +389,8 @@ Bitmapset* LinkingColumns(const WalkedView& view, int occurrence, const FlatPath
                 columns = bms_add_member(columns, i + FirstLowInvalidHeapAttributeNumber);
             }
         } else {
-            columns = bms_add_member(columns, column.column);
+            columns = AddWithOrigin(columns, OccurrenceAt(view, occurrence).relid,
+                                    static_cast<AttrNumber>(column.column));
         }
     };
     ListCell* cell;
