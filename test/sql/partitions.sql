@@ -111,5 +111,25 @@ ALTER TABLE calls DETACH PARTITION calls_more;
 UPDATE calls SET lead_id = lead_id + 1;
 UPDATE calls_more SET lead_id = lead_id + 1;
 SELECT k.*, difference('alone_hot') FROM kinds() k;
+ALTER TABLE calls ATTACH PARTITION calls_more FOR VALUES FROM (20) TO (40);
+-- One that reads both.
+CREATE VIEW both_ways AS SELECT l.id, (SELECT count(*) FROM calls c WHERE c.lead_id = l.id) AS all_of_them, (SELECT count(*) FROM calls_old c WHERE c.lead_id = l.id) AS old,
+    (SELECT count(*) FROM calls_more c WHERE c.lead_id = l.id) AS more FROM leads l;
+SELECT freshcrm.create_projection('both_ways', '{id}');
+ALTER TABLE calls DETACH PARTITION calls_old;
+ALTER TABLE calls DETACH PARTITION calls_more;
+SET session_replication_role = replica;
+UPDATE calls SET lead_id = 1; UPDATE calls_old SET lead_id = 1; UPDATE calls_more SET lead_id = 1;
+RESET session_replication_role;
+SELECT difference('both_ways_hot');
+ALTER TABLE calls ATTACH PARTITION calls_old FOR VALUES FROM (0) TO (10);
+ALTER TABLE calls ATTACH PARTITION calls_more FOR VALUES FROM (20) TO (40);
+SET session_replication_role = replica;
+UPDATE calls SET lead_id = 2; UPDATE calls_more SET lead_id = 3;
+RESET session_replication_role;
+UPDATE calls SET lead_id = lead_id + 1;
+UPDATE calls_old SET lead_id = lead_id + 1;
+SELECT difference('both_ways_hot'), sum(all_of_them) AS all_of_them, sum(old) AS old, sum(more) AS more FROM both_ways_hot;
+SELECT projection, state, problem FROM freshcrm.projections WHERE state <> 'current';
 DROP SCHEMA parts CASCADE;
 DROP FUNCTION difference(regclass);
