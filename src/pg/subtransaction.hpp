@@ -1,6 +1,7 @@
 // The only place where an error is swallowed: what raised it is undone.
 //
 //     if (!pg::TryInSubtransaction(ERRCODE_LOCK_NOT_AVAILABLE, [&] { … })) { … }
+//     if (!pg::Attempt([&] { … })) { … }
 #pragma once
 
 #include "pg/guard.hpp"
@@ -12,14 +13,15 @@ extern "C" {
 
 namespace freshcrm::pg {
 
-// Runs `body` in a subtransaction. Returns false when it raised an error of this SQLSTATE: all that
-// it did is undone then, and its locks are given back. Other errors are raised again.
-template <typename Body>
-bool TryInSubtransaction(int sqlstate, Body body) {
+// Runs `body` in a subtransaction. Returns false when it raised an error whose SQLSTATE `expected`
+// is true for: all that it did is undone then, and its locks are given back. Other errors are raised
+// again.
+template <typename Expected, typename Body>
+bool InSubtransaction(Expected expected, Body body) {
     const MemoryContext context = CurrentMemoryContext;
     const ResourceOwner owner = CurrentResourceOwner;
     bool failed = false;
-    bool expected = false;
+    bool swallow = false;
     PendingError pending;
     BeginInternalSubTransaction(nullptr);
     MemoryContextSwitchTo(context);
@@ -27,8 +29,8 @@ bool TryInSubtransaction(int sqlstate, Body body) {
         Call(body);
     } catch (const ServerError& error) {
         failed = true;
-        expected = error.sqlstate() == sqlstate;
-        if (!expected) {
+        swallow = expected(error.sqlstate());
+        if (!swallow) {
             pending = PendingError::FromCurrentException();
         }
     } catch (...) {
@@ -42,10 +44,21 @@ bool TryInSubtransaction(int sqlstate, Body body) {
     }
     MemoryContextSwitchTo(context);
     CurrentResourceOwner = owner;
-    if (failed && !expected) {
+    if (failed && !swallow) {
         pending.Raise();
     }
     return !failed;
+}
+
+template <typename Body>
+bool TryInSubtransaction(int sqlstate, Body body) {
+    return InSubtransaction([&](int raised) { return raised == sqlstate; }, body);
+}
+
+// Any error but that of a statement that is cancelled.
+template <typename Body>
+bool Attempt(Body body) {
+    return InSubtransaction([](int raised) { return raised != ERRCODE_QUERY_CANCELED; }, body);
 }
 
 }  // namespace freshcrm::pg

@@ -115,7 +115,7 @@ bool AddKeys(WalkedView* view, Level* top, const List* done, const List* keys, i
 }  // namespace
 
 void SetKeys(WalkedView* view, Level* top, const List* keys) {
-    if (!AddKeys(view, top, NIL, keys, 0)) {
+    if (keys == NIL || !AddKeys(view, top, NIL, keys, 0)) {
         view->keys = NIL;
     } else if (view->keys == NIL) {
         RequireFallbacks(*view, 0, psprintf("the key of %s", top->name),

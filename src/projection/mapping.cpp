@@ -255,9 +255,16 @@ void AppendLinkConditions(const Writer& writer, const KeyColumn* keys, Key key, 
     }
 }
 
+const char* KeyRows(const KeyColumn* keys, int count) {
+    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(count)));
+    for (int i = 0; i < count; ++i) {
+        types[i] = keys[i].type;
+    }
+    return ArrayRows(count, types, "k", "k");
+}
+
 // From keys back to the values of the links.
 const char* LinksQuery(const Writer& writer, const KeyColumn* keys, bool many) {
-    const int key_count = list_length(writer.flat.key);
     StringInfoData values;
     StringInfoData more;
     StringInfoData sql;
@@ -275,11 +282,7 @@ const char* LinksQuery(const Writer& writer, const KeyColumn* keys, bool many) {
     }
     appendStringInfo(&sql, "SELECT DISTINCT %s FROM ", values.len > 0 ? values.data : "0");
     if (many) {
-        auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(key_count)));
-        for (int i = 0; i < key_count; ++i) {
-            types[i] = keys[i].type;
-        }
-        appendStringInfo(&sql, "%s, ", ArrayRows(key_count, types, "k", "k"));
+        appendStringInfo(&sql, "%s, ", KeyRows(keys, list_length(writer.flat.key)));
     }
     AppendTables(writer, &sql);
     appendStringInfoString(&sql, more.data);
@@ -367,14 +370,6 @@ Path MakePath(const WalkedView& view, int changed, const FlatPath& flat, const K
     return path;
 }
 
-const char* StartRows(const Path& path) {
-    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path.start_count)));
-    for (int i = 0; i < path.start_count; ++i) {
-        types[i] = path.starts[i].type;
-    }
-    return ArrayRows(path.start_count, types, "c", "s");
-}
-
 Bitmapset* LinkingColumns(const WalkedView& view, int occurrence, const FlatPath& flat) {
     Bitmapset* columns = nullptr;
     const auto add = [&](const ColumnRef& column) {
@@ -402,6 +397,14 @@ Bitmapset* LinkingColumns(const WalkedView& view, int occurrence, const FlatPath
         add(*static_cast<ColumnRef*>(lfirst(cell)));
     }
     return columns;
+}
+
+const char* StartRows(const Path& path) {
+    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path.start_count)));
+    for (int i = 0; i < path.start_count; ++i) {
+        types[i] = path.starts[i].type;
+    }
+    return ArrayRows(path.start_count, types, "c", "s");
 }
 
 bool SamePath(const Path& a, const Path& b, int key_count) {

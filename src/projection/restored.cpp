@@ -1,8 +1,8 @@
 #include "projection/restored.hpp"
 
-#include "pg/attempt.hpp"
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
+#include "pg/subtransaction.hpp"
 #include "projection/dependencies.hpp"
 #include "projection/locks.hpp"
 #include "projection/maintain.hpp"
@@ -15,6 +15,7 @@ extern "C" {
 #include "access/table.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 }
@@ -52,13 +53,13 @@ bool MadeTrigger(int32 id) {
 // Whether a table has rows, or has had some. Where an ALTER TABLE or a load that empties it first
 // is under way, that is waited for or counts as none.
 bool IsFilled(Oid table, bool wait) {
-    if (get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE) {
-        return true;
-    }
     if (wait) {
         LockRelationOid(table, AccessShareLock);
     } else if (!ConditionalLockRelationOid(table, AccessShareLock)) {
         return false;
+    }
+    if (get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE) {
+        return true;
     }
     Relation relation = table_open(table, NoLock);
     const bool filled = RelationGetNumberOfBlocks(relation) > 0;
@@ -122,14 +123,16 @@ bool LockAtOnce(const List* tables) {
     return true;
 }
 
-// With rows: empty tables are what a restore begins with.
-bool EqualsItsView(const Definition* definition) {
+enum class Match { kEqual, kDifferent, kUnknown };
+
+// Unknown when the view cannot be read yet, because a restore grants rights last.
+Match Compare(const Definition* definition) {
     bool equal = false;
     const bool known = pg::Attempt([&] {
         Projection* projection = OpenProjection(definition->id);
         Maintain(projection, [&] { equal = EqualsView(projection); });
     });
-    return known && equal;
+    return !known ? Match::kUnknown : equal ? Match::kEqual : Match::kDifferent;
 }
 
 // The rows were restored too, as they were.
@@ -155,25 +158,32 @@ bool AreLoaded(const List* tables, bool wait) {
     return !AreWritten(tables);
 }
 
-// When the triggers were there before. Nothing but the comparison tells empty tables that are yet
-// to be loaded from others, and what was written past the projection.
+// When the triggers were there before. Empty tables may be yet to be loaded, so that the projection
+// must have rows; only where it is seen to equal its view do other tables not matter, nor what was
+// written past it.
 void CompleteByRows(const Definition* definition, bool wait) {
     if (FindTriggers(definition->id) == NIL || TriggerProblem(definition) != nullptr ||
         !IsFilled(definition->target, wait)) {
         return;
     }
     const List* tables = lappend_oid(WrittenTables(definition), definition->target);
-    const bool whole = AreLoaded(tables, wait) && CompleteRestore(definition->id);
+    const bool loaded = AreLoaded(tables, wait);
     // Nobody is waited for: all of a parallel restore would wait for each other.
-    if (!LockAtOnce(tables)) {
+    const bool locked = LockAtOnce(tables);
+    if (!loaded && !locked) {
         return;
     }
-    if (!whole && LockRestore(definition->target, false) && EqualsItsView(definition)) {
+    const Match match = Compare(definition);
+    if (match == Match::kEqual && locked && LockRestore(definition->target, false)) {
         SetWhole(definition->id, definition->target);
         SetProblem(definition->id, nullptr);
+    } else if (match != Match::kDifferent && loaded) {
+        (void)CompleteRestore(definition->id);
     }
     // Enabling all triggers of a table made them fire always.
-    RestoreFiring(FindTriggers(definition->id));
+    if (locked) {
+        RestoreFiring(FindTriggers(definition->id));
+    }
 }
 
 // The ids in the capture triggers of tables.
@@ -223,6 +233,10 @@ void FollowRestore(const Definition* definition) {
 }
 
 void WaitForDefinitions() {
+    // Who cannot load definitions restores none: nobody else is to hold them up.
+    if (pg_class_aclcheck(DefinitionTable(), GetSessionUserId(), ACL_INSERT) != ACLCHECK_OK) {
+        return;
+    }
     SPI_connect();
     pg::PushFreshSnapshot();
     if (SPI_execute(kMadeForUnknown, true, 1) != SPI_OK_SELECT) {

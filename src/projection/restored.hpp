@@ -5,22 +5,22 @@
 // itself. Were the table kept meanwhile, its own rows would come upon it. So a restored definition
 // is not maintained until it is whole (IsRestored()):
 //
-//     what is restored                          it is whole when
-//     schema and data, in any format, by        the last of its triggers is made, which a restore
-//       section or in parallel                    does after it has loaded the tables
-//     the same, freshcrm.projection coming      that is loaded, and the table is
+//     what is restored                         it is whole when
+//     schema and data, in any format, by       the last of its triggers is made, which a restore
+//       section or in parallel                   does after it has loaded their tables
+//     the same, but the definition came        that is loaded, and so is the table
 //       after the triggers
-//     schema, then data --disable-triggers      that and all its tables are loaded
-//     schema, then data                         likewise, when freshcrm.projection comes last; or
-//     else
-//                                                 by verify_projection(…, repair => true)
+//     schema, then data --disable-triggers     all its tables are loaded
+//     schema, then data                        likewise, if the definition comes last; or else by
+//                                                verify_projection(…, repair => true)
 //
-// Tables count as loaded when they have rows; where one is empty, when the projection equals its
-// view and has rows.
+// Tables count as loaded when they have rows and nobody is writing; where one is empty, when the
+// projection has rows and equals its view. Where the two can be compared, they must be equal
+// anyway.
 //
 // Until then writes to its tables pass and leave it as it is, with a warning, and its state in
 // freshcrm.projections is "restored". The same goes for triggers whose definition is not there at
-// all, but that nothing shows these but the warning.
+// all, but that only the warning shows these.
 #pragma once
 
 #include "projection/definition.hpp"

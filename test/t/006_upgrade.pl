@@ -1,6 +1,7 @@
 # pg_upgrade carries projections over: the same tags, and writes and DDL are followed afterwards.
 use strict;
 use warnings;
+use Cwd;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -44,8 +45,8 @@ my $tags = q{SELECT (SELECT string_agg(id || version_etag || updated_at, ',' ORD
 my $definitions = q{SELECT p.projection, p.source, p.key, p.state, p.owner, p.base_tables, d.fallback_tables, d.columns, d.whole = d.target
     FROM freshcrm.projections p JOIN freshcrm.projection d ON d.target = p.projection ORDER BY p.projection::text};
 my $old_tags = $old->safe_psql('crm', $tags);
-my $triggers = q{SELECT string_agg(t, ' ' ORDER BY t) FROM (SELECT tgname || tgenabled AS t FROM pg_trigger WHERE NOT tgisinternal
-    UNION ALL SELECT evtname || evtenabled FROM pg_event_trigger) AS s};
+my $triggers = q{SELECT string_agg(t, ' ' ORDER BY t) FROM (SELECT tgname::text || tgenabled::text AS t FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL SELECT evtname::text || evtenabled::text FROM pg_event_trigger) AS s};
 my $old_triggers = $old->safe_psql('crm', $triggers);
 my $old_definitions = $old->safe_psql('crm', $definitions);
 is($old_definitions =~ tr/\n//, 2, 'there are three projections');
@@ -54,9 +55,12 @@ $old->stop;
 my $new = PostgreSQL::Test::Cluster->new('new');
 $new->init;
 my $bin = $new->config_data('--bindir');
+# It leaves a script in the current directory.
+my $here = getcwd;
 chdir $new->basedir or die "cannot enter " . $new->basedir;
 command_ok([ 'pg_upgrade', '--no-sync', '-b', $bin, '-B', $bin, '-d', $old->data_dir, '-D', $new->data_dir,
         '-s', $new->host, '-p', $old->port, '-P', $new->port ], 'pg_upgrade');
+chdir $here or die "cannot enter $here";
 $new->start;
 
 is($new->safe_psql('crm', $tags), $old_tags, 'the same tags');
