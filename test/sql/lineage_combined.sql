@@ -285,6 +285,8 @@ INSERT INTO shapes (shape, key, query) VALUES
         'SELECT l.id, x.k FROM leads l JOIN (SELECT 1 AS k, id FROM customers) x ON x.id = l.customer_id'),
     ('rollup in lateral 2', '{id}',
         'SELECT c.id, x.s, x.n, o.name FROM customers c LEFT JOIN LATERAL (SELECT l.stage AS s, l.owner_id AS o, count(*) AS n FROM leads l WHERE l.customer_id = c.id GROUP BY ROLLUP (l.stage, l.owner_id) ORDER BY n DESC, s, o LIMIT 1) x ON true LEFT JOIN owners o ON o.id = c.parent_id'),
+    ('linked by a column of ROLLUP', '{id}',
+        'SELECT c.id, (SELECT array_agg(n ORDER BY n) FROM (SELECT (SELECT max(o.name) FROM owners o WHERE o.id = l.owner_id) AS n FROM leads l WHERE l.customer_id = c.id GROUP BY ROLLUP (l.owner_id)) x) AS n FROM customers c'),
     ('cube exists', '{id}',
         'SELECT c.id FROM customers c WHERE EXISTS (SELECT FROM leads l WHERE l.customer_id = c.id GROUP BY CUBE (l.stage) HAVING count(*) > 1)');
 
@@ -367,6 +369,8 @@ INSERT INTO refused (shape, key, query) VALUES
         'SELECT 1::bigint AS k, id FROM leads UNION ALL SELECT id, id FROM customers'),
     ('constant branch of a table', '{id}',
         'SELECT id FROM leads UNION SELECT 1000 FROM customers'),
+    ('linked by what ROLLUP makes NULL', '{id}',
+        'SELECT c.id, (SELECT array_agg(n ORDER BY n) FROM (SELECT (SELECT max(o.name) FROM owners o WHERE o.id = coalesce(l.owner_id, 5)) AS n FROM leads l WHERE l.customer_id = c.id GROUP BY ROLLUP (l.owner_id)) x) AS n FROM customers c'),
     ('grouping sets top', '{region}',
         'SELECT coalesce(c.region, ''all'') AS region, count(*) FROM customers c GROUP BY ROLLUP (c.region)'),
     ('grouping sets inner joined by its column', '{code}',
