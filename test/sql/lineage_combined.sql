@@ -213,6 +213,8 @@ INSERT INTO shapes (shape, key, query) VALUES
         'SELECT c.id FROM customers c WHERE (c.id, c.parent_id) = (SELECT max(l.customer_id), max(l.owner_id) FROM leads l WHERE l.customer_id = c.id)'),
     ('IN as the condition of CASE', '{id}',
         'SELECT l.id, CASE WHEN l.customer_id IN (SELECT c.id FROM customers c WHERE c.region = ''x'') THEN 1 ELSE 0 END AS x FROM leads l'),
+    ('IN as a result of CASE in a condition', '{id}',
+        'SELECT l.id, CASE WHEN l.stage = ''won'' THEN c.name ELSE c.region END AS text FROM leads l LEFT JOIN customers c ON c.id = l.customer_id WHERE CASE WHEN l.customer_id IN (SELECT c.id FROM customers c WHERE c.region = ''x'') THEN l.id IN (SELECT lead_id FROM activities) ELSE l.owner_id = ANY (SELECT id FROM owners) END'),
     ('IN as a value, correlated', '{id}',
         'SELECT l.id, l.owner_id IN (SELECT c.parent_id FROM customers c WHERE c.id = l.customer_id) AS x FROM leads l'),
     ('in of expression', '{id}',
