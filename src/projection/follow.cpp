@@ -153,6 +153,9 @@ void FollowChange(Definition* definition, const Affected* affected) {
     if (FollowNewColumns(definition)) {
         reach = Reach::kDefinition;
     }
+    if (affected->waiting) {
+        SetWhole(definition->id, definition->target);
+    }
     if (affected->target) {
         CheckStillTarget(definition->target, definition->keys);
     }
@@ -183,8 +186,9 @@ bool TriggersChanged(const Definition* definition) {
     return broken != (definition->problem != nullptr);
 }
 
-// The triggers that one projection is given are DDL on the tables of others, too: that must not
-// find these without the triggers that they are to be given in turn.
+// Triggers for one projection and columns for its table are DDL, too, which is followed in turn:
+// that must not find this projection or others without the triggers that they are still to be
+// given.
 void SetAside(const List* affected) {
     ListCell* cell;
     foreach (cell, affected) {
@@ -200,10 +204,6 @@ void SetAside(const List* affected) {
 
 void Follow(const Affected* affected) {
     Definition* definition = FindDefinition(affected->id);
-    if (affected->waiting && definition != nullptr) {
-        SetWhole(definition->id, definition->target);
-        definition = FindDefinition(affected->id);
-    }
     // What is dropped is forgotten by a trigger of its own.
     if (definition == nullptr || !OidIsValid(pg::OwnerOfRelation(definition->target)) ||
         !OidIsValid(pg::OwnerOfRelation(definition->source))) {
@@ -214,7 +214,7 @@ void Follow(const Affected* affected) {
         FollowRestore(definition);
         return;
     }
-    if (!IsWhole(definition)) {
+    if (!affected->waiting && !IsWhole(definition)) {
         return;
     }
     ErrorContextCallback context{};
@@ -235,9 +235,7 @@ void FollowAll(const List* affected) {
         return;
     }
     const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
-    if (list_length(affected) > 1) {
-        SetAside(affected);
-    }
+    SetAside(affected);
     ListCell* cell;
     foreach (cell, affected) {
         Follow(static_cast<Affected*>(lfirst(cell)));
