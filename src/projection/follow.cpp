@@ -153,6 +153,9 @@ void FollowChange(Definition* definition, const Affected* affected) {
     if (FollowNewColumns(definition)) {
         reach = Reach::kDefinition;
     }
+    if (affected->waiting) {
+        SetWhole(definition->id, definition->target);
+    }
     if (affected->target) {
         CheckStillTarget(definition->target, definition->keys);
     }
@@ -183,6 +186,22 @@ bool TriggersChanged(const Definition* definition) {
     return broken != (definition->problem != nullptr);
 }
 
+// Triggers for one projection and columns for its table are DDL, too, which is followed in turn:
+// that must not find this projection or others without the triggers that they are still to be
+// given.
+void SetAside(const List* affected) {
+    ListCell* cell;
+    foreach (cell, affected) {
+        auto* waiting = static_cast<Affected*>(lfirst(cell));
+        const Definition* definition = FindDefinition(waiting->id);
+        if (waiting->reach > Reach::kTriggers && definition != nullptr && IsWhole(definition) &&
+            definition->problem == nullptr && TriggersChanged(definition)) {
+            SetWhole(definition->id, InvalidOid);
+            waiting->waiting = true;
+        }
+    }
+}
+
 void Follow(const Affected* affected) {
     Definition* definition = FindDefinition(affected->id);
     // What is dropped is forgotten by a trigger of its own.
@@ -195,7 +214,7 @@ void Follow(const Affected* affected) {
         FollowRestore(definition);
         return;
     }
-    if (!IsWhole(definition)) {
+    if (!affected->waiting && !IsWhole(definition)) {
         return;
     }
     ErrorContextCallback context{};
@@ -216,6 +235,7 @@ void FollowAll(const List* affected) {
         return;
     }
     const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
+    SetAside(affected);
     ListCell* cell;
     foreach (cell, affected) {
         Follow(static_cast<Affected*>(lfirst(cell)));

@@ -176,8 +176,7 @@ FRESHCRM_FUNCTION(freshcrm_create_projection_of_query) {
     RequireArgument(fcinfo, 2, "target");
     const char* query = text_to_cstring(PG_GETARG_TEXT_PP(0));
     if (IsName(query)) {
-        request.source =
-            DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(query)));
+        request.source = DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(query)));
     } else {
         request.source = CreateSource(query, request.target);
         request.source_made = true;
@@ -262,8 +261,7 @@ FRESHCRM_FUNCTION(freshcrm_rebuild_projection) {
     Datum values[] = {Int64GetDatum(counts.inserted), Int64GetDatum(counts.updated),
                       Int64GetDatum(counts.deleted)};
     bool value_nulls[lengthof(values)] = {};
-    PG_RETURN_DATUM(
-        HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, value_nulls)));
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, value_nulls)));
 }
 
 FRESHCRM_FUNCTION(freshcrm_explain_projection) {
@@ -298,7 +296,11 @@ FRESHCRM_FUNCTION(freshcrm_forget_dropped) {
                         errmsg("freshcrm.forget_dropped() was not called by an event trigger")));
     }
     ForgetDropped();
-    FollowDrops();
+    // DETACH PARTITION drops triggers of the partition; the whole of ALTER TABLE is followed at its
+    // end.
+    if (reinterpret_cast<EventTriggerData*>(fcinfo->context)->tag != CMDTAG_ALTER_TABLE) {
+        FollowDrops();
+    }
     PG_RETURN_NULL();
 }
 

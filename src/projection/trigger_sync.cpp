@@ -51,6 +51,11 @@ bool Reads(const Projection* projection, Oid table) {
     return false;
 }
 
+// Whether a row trigger is where it was made: a partition has its root's, which it loses with it.
+bool HasPlace(const CaptureTrigger& trigger) {
+    return trigger.copy == get_rel_relispartition(trigger.table);
+}
+
 // While triggers are made one by one, what sees each of them must not find the others missing.
 void MakeMissing(const Projection* projection, const Definition* definition) {
     SetWhole(definition->id, InvalidOid);
@@ -89,17 +94,26 @@ bool SyncTriggers(const Projection* projection, const Definition* definition) {
             list_concat_unique_oid(missing, TriggerTables(projection->lineage->sources[i].relid));
     }
     const List* triggers = FindTriggers(definition->id);
+    List* with_row_trigger = NIL;
+    List* with_statement_triggers = NIL;
     ListCell* cell;
     foreach (cell, triggers) {
         const auto* trigger = static_cast<CaptureTrigger*>(lfirst(cell));
         if (!trigger->for_row) {
-            missing = list_delete_oid(missing, trigger->table);
+            with_statement_triggers = lappend_oid(with_statement_triggers, trigger->table);
+        } else if (HasPlace(*trigger)) {
+            with_row_trigger = lappend_oid(with_row_trigger, trigger->table);
         }
     }
+    const List* without_row_trigger =
+        list_difference_oid(with_statement_triggers, with_row_trigger);
+    missing = list_difference_oid(
+        missing, list_difference_oid(with_statement_triggers, without_row_trigger));
     List* superfluous = NIL;
     foreach (cell, triggers) {
         auto* trigger = static_cast<CaptureTrigger*>(lfirst(cell));
-        if (!Reads(projection, trigger->table) || list_member_oid(missing, trigger->table)) {
+        if (!Reads(projection, trigger->table) || list_member_oid(missing, trigger->table) ||
+            (trigger->for_row && !HasPlace(*trigger))) {
             superfluous = lappend(superfluous, trigger);
         }
     }
