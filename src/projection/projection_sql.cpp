@@ -7,6 +7,7 @@
 #include "projection/explain.hpp"
 #include "projection/follow.hpp"
 #include "projection/maintain.hpp"
+#include "projection/own_triggers.hpp"
 #include "projection/query_text.hpp"
 #include "projection/rebuild.hpp"
 #include "projection/restored.hpp"
@@ -285,6 +286,8 @@ FRESHCRM_FUNCTION(freshcrm_follow_ddl) {
                         errmsg("freshcrm.follow_ddl() was not called by an event trigger")));
     }
     const auto* trigger = reinterpret_cast<EventTriggerData*>(fcinfo->context);
-    FollowCommands(trigger->tag == CMDTAG_CREATE_TRIGGER);
+    if (!IsOwnTrigger(trigger->parsetree)) {
+        FollowCommands(trigger->tag == CMDTAG_CREATE_TRIGGER);
+    }
     PG_RETURN_NULL();
 }

@@ -3,6 +3,7 @@
 #include "pg/ddl.hpp"
 #include "pg/names.hpp"
 #include "projection/options.hpp"
+#include "projection/own_triggers.hpp"
 #include "projection/partitions.hpp"
 
 extern "C" {
@@ -107,6 +108,7 @@ bool HasTriggers(int32 id, Oid table) {
 }  // namespace
 
 void CreateTriggers(const Projection* projection, Datum options) {
+    BeginOwnTriggers(projection->id);
     for (int i = 0; i < projection->lineage->source_count; ++i) {
         const Oid source = projection->lineage->sources[i].relid;
         const char* name = TriggerNameOption(options, source);
@@ -123,6 +125,7 @@ void CreateTriggers(const Projection* projection, Datum options) {
             }
         }
     }
+    EndOwnTriggers();
 }
 
 List* FindTriggers(int32 id) {
