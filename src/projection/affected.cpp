@@ -14,7 +14,8 @@ namespace freshcrm::projection {
 namespace {
 
 // What was changed, as (classid, objid, objsubid, reach). A trigger or rule stands for its
-// relation.
+// relation. In $1 are the tables that have become partitions, or no longer are some: the command
+// names their parents.
 constexpr const char* kCommands =
     "SELECT CASE WHEN e.classid IN ('pg_trigger'::regclass, 'pg_rewrite'::regclass) "
     "THEN 'pg_class'::regclass ELSE e.classid END, coalesce(g.tgrelid, r.ev_class, e.objid), "
@@ -28,7 +29,8 @@ constexpr const char* kCommands =
     "LEFT JOIN pg_class AS c ON e.classid = 'pg_class'::regclass AND c.oid = e.objid "
     "WHERE e.classid IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_proc'::regclass, "
     "'pg_operator'::regclass, 'pg_trigger'::regclass, 'pg_rewrite'::regclass, "
-    "'pg_ts_config'::regclass, 'pg_ts_dict'::regclass)";
+    "'pg_ts_config'::regclass, 'pg_ts_dict'::regclass) "
+    "UNION ALL SELECT 'pg_class'::regclass, moved, 0, 2 FROM unnest($1) AS moved";
 
 // A table that is gone with its triggers was a partition of those that have the same ones.
 constexpr const char* kDrops =
@@ -95,7 +97,7 @@ Affected* ReadRow(uint64 row) {
 }
 
 // The plan is kept for the life of the backend.
-List* Find(SPIPlanPtr* plan, const char* changed) {
+List* Find(SPIPlanPtr* plan, const char* changed, const List* moved) {
     if (!HasDefinitions()) {
         return NIL;
     }
@@ -104,10 +106,12 @@ List* Find(SPIPlanPtr* plan, const char* changed) {
     const pg::OwnerScope scope = pg::BeginAsOwner(OwnerOfDefinitions());
     SPI_connect();
     if (*plan == nullptr) {
-        *plan = pg::PrepareKept(psprintf(kAffected, changed), 0, nullptr, CacheMemoryContext);
+        Oid type = OIDARRAYOID;
+        *plan = pg::PrepareKept(psprintf(kAffected, changed), 1, &type, CacheMemoryContext);
     }
+    Datum argument = OidArray(moved);
     pg::PushFreshSnapshot();
-    pg::Select(*plan, nullptr, nullptr);
+    pg::Select(*plan, &argument, nullptr);
     MemoryContext spi = MemoryContextSwitchTo(caller);
     for (uint64 i = 0; i < SPI_processed; ++i) {
         found = lappend(found, ReadRow(i));
@@ -121,14 +125,14 @@ List* Find(SPIPlanPtr* plan, const char* changed) {
 
 }  // namespace
 
-List* AffectedByCommands() {
+List* AffectedByCommands(const List* moved) {
     static SPIPlanPtr plan = nullptr;
-    return Find(&plan, kCommands);
+    return Find(&plan, kCommands, moved);
 }
 
 List* AffectedByDrops() {
     static SPIPlanPtr plan = nullptr;
-    return Find(&plan, kDrops);
+    return Find(&plan, kDrops, NIL);
 }
 
 }  // namespace freshcrm::projection

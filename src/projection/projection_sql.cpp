@@ -287,7 +287,7 @@ FRESHCRM_FUNCTION(freshcrm_follow_ddl) {
     }
     const auto* trigger = reinterpret_cast<EventTriggerData*>(fcinfo->context);
     if (!IsOwnTrigger(trigger->parsetree)) {
-        FollowCommands(trigger->tag == CMDTAG_CREATE_TRIGGER);
+        FollowCommands(trigger->parsetree);
     }
     PG_RETURN_NULL();
 }
