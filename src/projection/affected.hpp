@@ -31,4 +31,8 @@ struct Affected {
 List* AffectedByCommands(const List* moved);
 List* AffectedByDrops();
 
+// The projections whose tables have no unique index on the key any more, as far as they are in a
+// schema in which the command of the running sql_drop trigger has dropped an index. A list of ids.
+List* AffectedByDroppedIndexes();
+
 }  // namespace freshcrm::projection

@@ -238,6 +238,11 @@ void FollowCommands(const Node* command) {
 }
 
 void FollowDrops() {
+    ListCell* cell;
+    foreach (cell, AffectedByDroppedIndexes()) {
+        const Definition* definition = FindDefinition(lfirst_int(cell));
+        CheckStillTarget(definition->target, definition->keys);
+    }
     FollowAll(AffectedByDrops(), NIL);
 }
 

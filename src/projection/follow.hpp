@@ -26,7 +26,7 @@ namespace freshcrm::projection {
 // To be called by a trigger on ddl_command_end, with the parse tree of the command.
 void FollowCommands(const Node* command);
 
-// To be called by a trigger on sql_drop: triggers that are gone.
+// To be called by a trigger on sql_drop: triggers that are gone, and indexes.
 void FollowDrops();
 
 }  // namespace freshcrm::projection

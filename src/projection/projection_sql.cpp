@@ -3,6 +3,7 @@
 #include "pg/names.hpp"
 #include "projection/build.hpp"
 #include "projection/capture.hpp"
+#include "projection/ddl_start.hpp"
 #include "projection/definition.hpp"
 #include "projection/explain.hpp"
 #include "projection/follow.hpp"
@@ -277,6 +278,15 @@ FRESHCRM_FUNCTION(freshcrm_forget_dropped) {
     }
     ForgetDropped();
     FollowDrops();
+    PG_RETURN_NULL();
+}
+
+FRESHCRM_FUNCTION(freshcrm_refuse_ddl) {
+    if (!CALLED_AS_EVENT_TRIGGER(fcinfo)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("freshcrm.refuse_ddl() was not called by an event trigger")));
+    }
+    RefuseConcurrent(reinterpret_cast<EventTriggerData*>(fcinfo->context)->parsetree);
     PG_RETURN_NULL();
 }
 

@@ -8,6 +8,7 @@
 
 extern "C" {
 #include "access/genam.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
@@ -126,6 +127,21 @@ void CreateTriggers(const Projection* projection, Datum options) {
         }
     }
     EndOwnTriggers();
+}
+
+bool HasCaptureTriggers(Oid table) {
+    Relation relation = try_relation_open(table, AccessShareLock);
+    if (relation == nullptr) {
+        return false;
+    }
+    const TriggerDesc* triggers = relation->trigdesc;
+    const Oid function = CaptureFunction();
+    bool found = false;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
+        found = found || triggers->triggers[i].tgfoid == function;
+    }
+    relation_close(relation, AccessShareLock);
+    return found;
 }
 
 List* FindTriggers(int32 id) {

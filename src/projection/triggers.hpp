@@ -26,6 +26,9 @@ List* FindTriggers(int32 id);
 // trigger_names' or freshcrm_<id>. Leaves out the tables that have some. Within SPI.
 void CreateTriggers(const Projection* projection, Datum options);
 
+// Whether the table has triggers of any projection.
+bool HasCaptureTriggers(Oid table);
+
 // Lets triggers that were disabled and enabled again fire when they were made to.
 void RestoreFiring(const List* triggers);
 
