@@ -257,6 +257,21 @@ ALTER EVENT TRIGGER freshcrm_follow_ddl ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER freshcrm_follow_ddl IS
 'makes projections follow changes of what their views and tables are made of, or refuses these';
 
+CREATE FUNCTION freshcrm.refuse_ddl() RETURNS event_trigger
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'freshcrm_refuse_ddl';
+
+COMMENT ON FUNCTION freshcrm.refuse_ddl() IS
+'event trigger function: refuses commands that commit in between and that projections cannot follow';
+
+CREATE EVENT TRIGGER freshcrm_refuse_ddl ON ddl_command_start
+WHEN TAG IN ('ALTER TABLE', 'DROP INDEX')
+EXECUTE FUNCTION freshcrm.refuse_ddl();
+ALTER EVENT TRIGGER freshcrm_refuse_ddl ENABLE ALWAYS;
+
+COMMENT ON EVENT TRIGGER freshcrm_refuse_ddl IS
+'refuses commands that commit in between and that projections cannot follow';
+
 GRANT USAGE ON SCHEMA freshcrm TO PUBLIC;
 GRANT SELECT ON freshcrm.projections TO PUBLIC;
 -- Administration: for those who are granted it. capture() can only be put to use by who may create triggers
@@ -274,6 +289,7 @@ REVOKE ALL ON FUNCTION
     freshcrm.explain_row_security(regclass),
     freshcrm.follow_load(),
     freshcrm.forget_dropped(),
-    freshcrm.follow_ddl()
+    freshcrm.follow_ddl(),
+    freshcrm.refuse_ddl()
 FROM PUBLIC;
 

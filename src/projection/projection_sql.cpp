@@ -4,11 +4,13 @@
 #include "projection/alter.hpp"
 #include "projection/build.hpp"
 #include "projection/capture.hpp"
+#include "projection/ddl_start.hpp"
 #include "projection/definition.hpp"
 #include "projection/explain.hpp"
 #include "projection/flush.hpp"
 #include "projection/follow.hpp"
 #include "projection/maintain.hpp"
+#include "projection/own_triggers.hpp"
 #include "projection/query_text.hpp"
 #include "projection/rebuild.hpp"
 #include "projection/restored.hpp"
@@ -304,12 +306,23 @@ FRESHCRM_FUNCTION(freshcrm_forget_dropped) {
     PG_RETURN_NULL();
 }
 
+FRESHCRM_FUNCTION(freshcrm_refuse_ddl) {
+    if (!CALLED_AS_EVENT_TRIGGER(fcinfo)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("freshcrm.refuse_ddl() was not called by an event trigger")));
+    }
+    RefuseConcurrent(reinterpret_cast<EventTriggerData*>(fcinfo->context)->parsetree);
+    PG_RETURN_NULL();
+}
+
 FRESHCRM_FUNCTION(freshcrm_follow_ddl) {
     if (!CALLED_AS_EVENT_TRIGGER(fcinfo)) {
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("freshcrm.follow_ddl() was not called by an event trigger")));
     }
     const auto* trigger = reinterpret_cast<EventTriggerData*>(fcinfo->context);
-    FollowCommands(trigger->tag == CMDTAG_CREATE_TRIGGER);
+    if (!IsOwnTrigger(trigger->parsetree)) {
+        FollowCommands(trigger->parsetree);
+    }
     PG_RETURN_NULL();
 }

@@ -3,10 +3,12 @@
 #include "pg/ddl.hpp"
 #include "pg/names.hpp"
 #include "projection/options.hpp"
+#include "projection/own_triggers.hpp"
 #include "projection/partitions.hpp"
 
 extern "C" {
 #include "access/genam.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
@@ -130,6 +132,7 @@ bool HasTriggers(int32 id, Oid table) {
 }  // namespace
 
 void CreateTriggers(const Projection* projection, Datum options) {
+    BeginOwnTriggers(projection->id);
     for (int i = 0; i < projection->lineage->source_count; ++i) {
         const Oid source = projection->lineage->sources[i].relid;
         const char* name = TriggerNameOption(options, source);
@@ -146,6 +149,22 @@ void CreateTriggers(const Projection* projection, Datum options) {
             }
         }
     }
+    EndOwnTriggers();
+}
+
+bool HasCaptureTriggers(Oid table) {
+    Relation relation = try_relation_open(table, AccessShareLock);
+    if (relation == nullptr) {
+        return false;
+    }
+    const TriggerDesc* triggers = relation->trigdesc;
+    const Oid function = CaptureFunction();
+    bool found = false;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
+        found = found || triggers->triggers[i].tgfoid == function;
+    }
+    relation_close(relation, AccessShareLock);
+    return found;
 }
 
 List* FindTriggers(int32 id) {

@@ -27,6 +27,9 @@ List* FindTriggers(int32 id);
 // some. Within SPI.
 void CreateTriggers(const Projection* projection, Datum options);
 
+// Whether the table has triggers of any projection.
+bool HasCaptureTriggers(Oid table);
+
 // Lets triggers that were disabled and enabled again fire when they were made to.
 void RestoreFiring(const List* triggers);
 
