@@ -15,6 +15,7 @@ use HotSchema;
 use HotTransactions;
 our @EXPORT = qw(connect_to run_round close_prepared differences findings last_statements);
 
+my $MOST_LINES = 15;  # of one client
 my ($log, $findings, $connection);
 
 sub connect_to
@@ -169,7 +170,11 @@ sub checker
     {
         my ($view, $sql) = @{ pick(@queries) };
         my $rows = query($sql) // next;
-        finding("in the middle of the load, $view differs from its table", map { join ' | ', map { $_ // 'NULL' } @$_ } @$rows) if @$rows;
+        if (@$rows)
+        {
+            finding(sprintf('%.4f in the middle of the load, %s differs from its table', time, $view), map { join ' | ', map { $_ // 'NULL' } @$_ } @$rows);
+            return;
+        }
         sleep 0.02;
     }
     return;
@@ -269,32 +274,36 @@ sub run_round
     return !$bad;
 }
 
+# What the processes of a round have found, as lines.
 sub findings
 {
     my ($folder) = @_;
-    my $text = '';
+    my @lines;
     for my $name (sort glob "$folder/*.findings")
     {
-        local (@ARGV, $/) = ($name);
-        my $found = <> // '';
-        $text .= ($name =~ m{([^/]+)\.findings$})[0] . ": $found" if $found ne '';
+        open my $file, '<', $name or next;
+        chomp(my @found = <$file>);
+        next unless @found;
+        push @lines, ($name =~ m{([^/]+)\.findings$})[0] . ':', @found > $MOST_LINES ? (@found[ 0 .. $MOST_LINES - 1 ], '    …') : @found;
+        push @lines, last_statements($folder, [ @found[ 1 .. $#found ] ], $1) if $found[0] =~ /^([\d.]+) in the middle/;
     }
-    return $text;
+    return @lines;
 }
 
-# The last statements of each process that name one of these values, or its last ones at all.
+# The last statements of each client that name one of the values of these rows, and what ended their
+# transactions; with `until`, of those that began before.
 sub last_statements
 {
-    my ($folder, $count, @values) = @_;
-    my $values = join '|', map { quotemeta } grep { length } @values;
+    my ($folder, $rows, $until) = @_;
+    my %values = map { $_ => 1 } map { (split / \| /)[ 1, 2 ] } @$rows;
+    my $values = join '|', map { quotemeta } grep { !/^(NULL)?$/ } sort keys %values;
     my @lines;
     for my $name (sort glob "$folder/*.log")
     {
         open my $file, '<', $name or next;
-        my @writes = grep { !/^\S+ \S+ \S+ (SELECT|WITH v) / } <$file>;
-        my @named = grep { !/^\S+ \S+ \S+ .*[ (']($values)[,)']/ ? /^\S+ \S+ \S+ (COMMIT|ROLLBACK|BEGIN|PREPARE)/ : 1 } @writes;
-        @named = @writes unless $values && @named;
-        push @lines, ($name =~ m{([^/]+)\.log$})[0] . ':', map { "  $_" } @named > $count ? @named[ -$count .. -1 ] : @named;
+        my @run = grep { !$until || (split)[0] <= $until } <$file>;
+        my @named = grep { /^(\S+ ){3}(BEGIN|COMMIT|ROLLBACK|PREPARE|SAVEPOINT|RELEASE)/ || (!/^(\S+ ){3}(SELECT|WITH v) / && /[ (']($values)[,)']/) } @run;
+        push @lines, ($name =~ m{([^/]+)\.log$})[0] . ':', map { "  $_" } @named > $MOST_LINES ? @named[ -$MOST_LINES .. -1 ] : @named;
     }
     chomp @lines;
     return @lines;

@@ -107,6 +107,7 @@ sub top_up
 # [ name, key, query, options ]
 my @VIEWS = (
     [ 'one', 'id', q{SELECT id, name, region_id FROM customers WHERE name <> 'c1'} ],
+    [ 'near', 'id', q{SELECT c.id, c.name FROM customers c WHERE c.region_id IN (SELECT r.id FROM regions r WHERE r.name < 'n4')} ],
     [ 'hops', 'id', q{SELECT l.id, l.status, c.name AS customer, r.name AS region,
             (SELECT count(*) FROM tags t WHERE t.lead_id = l.id) AS tags
         FROM leads l LEFT JOIN customers c ON c.id = l.customer_id LEFT JOIN regions r ON r.id = c.region_id} ],
@@ -123,7 +124,7 @@ my @VIEWS = (
     [ 'sublinks', 'id', q{SELECT c.id, EXISTS (SELECT FROM leads l WHERE l.customer_id = c.id AND l.status = 'open') AS open,
             NOT EXISTS (SELECT FROM notes n JOIN leads l ON l.id = n.lead_id WHERE l.customer_id = c.id) AS quiet,
             (SELECT max(n.at) FROM notes n JOIN leads l ON l.id = n.lead_id WHERE l.customer_id = c.id) AS latest,
-            c.region_id IN (SELECT r.id FROM regions r WHERE r.name < 'n3') AS near
+            (SELECT r.name FROM regions r WHERE r.id = c.region_id) AS region
         FROM customers c} ],
     [ 'unite', 'kind, id', q{SELECT 'c' AS kind, c.id, c.name, r.name AS of FROM customers c LEFT JOIN regions r ON r.id = c.region_id
         UNION ALL SELECT 'l', l.id, l.status, c.name FROM leads l LEFT JOIN customers c ON c.id = l.customer_id} ],

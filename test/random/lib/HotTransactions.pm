@@ -72,7 +72,9 @@ sub insert_select
     my $from = pick(@TABLE_NAMES);
     my $items = join ', ', map {
         my $column = $_;
-        my ($same) = some(1, grep { type($from, $_) eq type($table, $column) && role($from, $_) ne 'plain' } columns($from));
+        # A NULL is no key.
+        my @roles = role($table, $column) eq 'key' ? 'key' : qw(key link);
+        my ($same) = some(1, grep { type($from, $_) eq type($table, $column) } columns($from, @roles));
         '(' . ($same && chance(0.5) ? "s.$same" : value($table, $column)) . ')::' . type($table, $column)
     } @columns;
     my $key = join ', ', key($table);
