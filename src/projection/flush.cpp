@@ -2,6 +2,7 @@
 
 #include "pg/entry.hpp"
 #include "pg/spi.hpp"
+#include "projection/halves.hpp"
 #include "projection/links.hpp"
 #include "projection/maintain.hpp"
 #include "projection/recompute.hpp"
@@ -143,6 +144,7 @@ bool AffectAllKeys(const Projection* projection, const List* list) {
 void RecomputeAffectedKeys(Projection* projection, const List* list) {
     KeySet keys = MakeProjectionKeys(projection, CurrentMemoryContext);
     bool null_key = false;
+    LockHalves(projection, list);
     LockChangedLinks(projection, list);
     pg::PushFreshSnapshot();
     ListCell* cell;
