@@ -203,8 +203,11 @@ void Enqueue(Projection* projection, Source* source, const TriggerData* trigger)
     ReadTrigger(changes, trigger);
 }
 
+// What an outer statement has put into the queue waits for that statement's last trigger: followed
+// within a subtransaction that a trigger in between has begun, it would be undone with that one.
 void Flush() {
-    if (queue == nullptr || queue->frames != NIL) {
+    if (queue == nullptr || queue->frames != NIL ||
+        queue->nest_level != GetCurrentTransactionNestLevel()) {
         return;
     }
     Push(0);
