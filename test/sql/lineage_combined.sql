@@ -333,6 +333,8 @@ INSERT INTO refused (shape, key, query) VALUES
         'SELECT o.id, x.n FROM owners o LEFT JOIN (SELECT coalesce(c.parent_id, 1) AS k, count(*) AS n FROM leads l LEFT JOIN customers c ON c.id = l.customer_id GROUP BY 1) x ON x.k = o.id'),
     ('case over outer join in ON', '{id}',
         'SELECT l.id, o.name FROM leads l LEFT JOIN customers c ON c.id = l.customer_id LEFT JOIN owners o ON o.id = CASE WHEN c.parent_id IS NULL THEN 1 ELSE c.parent_id END'),
+    ('full join with a side that nothing links', '{id}',
+        'SELECT l.id, (SELECT count(*) FROM (SELECT * FROM customers WHERE parent_id = l.id) c FULL JOIN owners o ON o.id = c.id) AS n FROM leads l'),
     ('full join, coalesced, on the nullable side', '{id}',
         'SELECT l.id, x.cn, x.rn FROM leads l LEFT JOIN (SELECT coalesce(c.id, r.id) AS id, c.name AS cn, r.name AS rn FROM customers c FULL JOIN owners r ON r.id = c.id) x ON x.id = l.customer_id'),
     ('join on where const both', '{id}',
