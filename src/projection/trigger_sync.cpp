@@ -2,6 +2,7 @@
 
 #include "pg/owner_scope.hpp"
 #include "pg/spi.hpp"
+#include "projection/build.hpp"
 #include "projection/dependencies.hpp"
 #include "projection/partitions.hpp"
 #include "projection/restored.hpp"
@@ -124,6 +125,7 @@ void SyncTriggers(const Projection* projection, const Definition* definition) {
     }
     DropTriggers(superfluous);
     if (missing != NIL) {
+        CheckSourcePrivileges(projection->lineage);
         MakeMissing(projection, definition);
     }
 }
