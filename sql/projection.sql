@@ -79,6 +79,25 @@ AS 'MODULE_PATHNAME', 'freshcrm_create_projection_of_query';
 COMMENT ON FUNCTION freshcrm.create_projection(text, name[], name, text, text, jsonb) IS
 'the same of a query, of which it makes the view <target>_source; or of a view whose name is given as text';
 
+CREATE FUNCTION freshcrm.alter_projection(
+    projection regclass,
+    mode text DEFAULT NULL,
+    on_error text DEFAULT NULL,
+    options jsonb DEFAULT NULL
+) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'freshcrm_alter_projection';
+
+COMMENT ON FUNCTION freshcrm.alter_projection(regclass, text, text, jsonb) IS
+'changes how a projection is kept; NULL leaves a setting as it is, options are replaced as a whole';
+
+CREATE FUNCTION freshcrm.flush() RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'freshcrm_flush';
+
+COMMENT ON FUNCTION freshcrm.flush() IS
+'keeps the projections of mode commit now, for what the transaction has written so far, so that it can read them';
+
 CREATE FUNCTION freshcrm.drop_projection(projection regclass, keep_table boolean DEFAULT false)
 RETURNS void
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
@@ -268,6 +287,7 @@ REVOKE ALL ON PROCEDURE freshcrm.rebuild_projection(regclass, integer, bigint, b
 REVOKE ALL ON FUNCTION
     freshcrm.create_projection(regclass, name[], name, text, text, jsonb),
     freshcrm.create_projection(text, name[], name, text, text, jsonb),
+    freshcrm.alter_projection(regclass, text, text, jsonb),
     freshcrm.drop_projection(regclass, boolean),
     freshcrm.recompute(regclass, anyarray),
     freshcrm.verify_projection(regclass, boolean),

@@ -67,6 +67,10 @@ constexpr const char* kAffected =
     "AND (up.reach > 1 OR d.classid <> 'pg_type'::regclass) "
     "UNION ALL SELECT 'pg_class'::regclass, i.inhparent, up.reach, up.kept FROM pg_inherits AS i "
     "WHERE up.classid = 'pg_class'::regclass AND i.inhrelid = up.objid "
+    // A table that is no longer a partition of this one is not found through it.
+    "UNION ALL SELECT 'pg_class'::regclass, p.source, up.reach, true FROM pg_trigger AS g "
+    "JOIN freshcrm.projection AS p ON g.tgargs = convert_to(p.id::text, 'UTF8') || '\\x00' "
+    "WHERE u.relkind = 'p' AND g.tgrelid = u.oid AND g.tgfoid = 'freshcrm.capture'::regproc "
     "UNION ALL SELECT 'pg_type'::regclass, u.reltype, 3, false WHERE u.relkind = 'c'"
     ") AS x (classid, objid, reach, kept)) "
     "SELECT p.id, coalesce(max(u.reach) FILTER (WHERE u.objid = p.source), 0), "
@@ -102,10 +106,12 @@ List* AddAffected(List* found, uint64 row) {
     bool isnull;
     HeapTuple tuple = SPI_tuptable->vals[row];
     auto* affected = static_cast<Affected*>(palloc(sizeof(Affected)));
-    *affected = {IntColumn(row, 1), static_cast<Reach>(IntColumn(row, 2)),
+    *affected = {IntColumn(row, 1),
+                 static_cast<Reach>(IntColumn(row, 2)),
                  DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 3, &isnull)),
                  DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 4, &isnull)),
-                 DatumGetInt16(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 5, &isnull))};
+                 DatumGetInt16(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 5, &isnull)),
+                 false};
     return lappend(found, affected);
 }
 

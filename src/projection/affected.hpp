@@ -23,6 +23,7 @@ struct Affected {
     bool source;         // the view itself was named by the command
     bool target;         // the target was altered
     AttrNumber renamed;  // its column that was renamed, or 0
+    bool waiting;        // marked as not whole until it is followed
 };
 
 // The projections that the commands of the running ddl_command_end trigger affect, or whose tables

@@ -60,13 +60,15 @@ void ReadDiffRow(const Projection* projection, DiffRow* row, HeapTuple tuple, Tu
     row->in_target = !row->nulls[count];
     row->target_key = row->values + count;
     int nulls = 0;
+    int last_null = 0;
     for (int i = 0; i < projection->key_count; ++i) {
         const int column = projection->keys[i].attnum - 1;
         nulls += row->nulls[column] ? 1 : 0;
+        last_null = row->nulls[column] ? i : last_null;
         const_cast<Datum*>(row->view_key)[i] = row->values[column];
     }
     if (nulls > 0 && nulls < projection->key_count) {
-        RaiseNullKey(projection);
+        RaiseNullKey(projection, last_null);
     }
     row->in_view = nulls == 0;
     if (row->in_view) {

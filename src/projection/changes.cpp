@@ -1,6 +1,7 @@
 #include "projection/changes.hpp"
 
 #include "pg/owner_scope.hpp"
+#include "projection/recompute.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -76,10 +77,11 @@ Datum StartValue(const RowReader* reader, const Start& start, TupleTableSlot* sl
 }
 
 // Adds the tuples of one row from the start `next` on, one for each combination of the elements of
-// arrays. Equality is strict: a NULL leads nowhere.
+// arrays. Equality is strict: a NULL leads nowhere. In the key itself it may have to be refused, also
+// that of an old row, whose going can make the view show another.
 void AddTuples(const RowReader* reader, int path_number, TupleTableSlot* slot, Datum* tuple,
-               int next, bool* null_met) {
-    const Changes* changes = reader->changes;
+               int next) {
+    Changes* changes = reader->changes;
     const Path& path = changes->source->paths[path_number];
     if (next == path.start_count) {
         Add(&changes->starts[path_number], tuple);
@@ -89,12 +91,12 @@ void AddTuples(const RowReader* reader, int path_number, TupleTableSlot* slot, D
     bool isnull;
     const Datum value = StartValue(reader, start, slot, &isnull);
     if (isnull) {
-        *null_met = true;
+        changes->null_key = changes->null_key || start.of_key;
         return;
     }
     if (!start.element) {
         tuple[next] = value;
-        AddTuples(reader, path_number, slot, tuple, next + 1, null_met);
+        AddTuples(reader, path_number, slot, tuple, next + 1);
         return;
     }
     ArrayType* array = DatumGetArrayTypeP(value);
@@ -107,7 +109,7 @@ void AddTuples(const RowReader* reader, int path_number, TupleTableSlot* slot, D
     for (int i = 0; i < count; ++i) {
         if (!nulls[i]) {
             tuple[next] = elements[i];
-            AddTuples(reader, path_number, slot, tuple, next + 1, null_met);
+            AddTuples(reader, path_number, slot, tuple, next + 1);
         }
     }
 }
@@ -125,9 +127,7 @@ void AddShaped(RowReader* reader, TupleTableSlot* slot, bool is_new) {
         const Path& path = changes->source->paths[i];
         auto* tuple =
             static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(path.start_count)));
-        bool null_met = false;
-        AddTuples(reader, i, slot, tuple, 0, &null_met);
-        changes->null_key = changes->null_key || (null_met && path.is_key && is_new);
+        AddTuples(reader, i, slot, tuple, 0);
     }
     MemoryContextSwitchTo(caller);
     ResetExprContext(reader->expressions);
@@ -256,22 +256,34 @@ Changes* MakeChanges(Projection* projection, Source* source) {
         changes->starts[i] = MakeStarts(source->paths[i], context);
         PrepareExpressions(projection, &source->paths[i]);
     }
+    changes->keys = MakeProjectionKeys(projection, context);
     MemoryContextSwitchTo(caller);
     return changes;
 }
 
-void FreeChanges(Changes* changes) {
+void FinishChanges(Changes* changes) {
+    if (changes->reading) {
+        return;  // what is half read goes with the transaction
+    }
+    if (changes->keep) {
+        for (int i = 0; i < changes->source->path_count; ++i) {
+            changes->everything = !Rewind(&changes->starts[i]) || changes->everything;
+        }
+        changes->everything = !Rewind(&changes->keys) || changes->everything;
+        return;
+    }
     if (changes->rows != nullptr) {
         tuplestore_end(changes->rows);
     }
     for (int i = 0; i < changes->source->path_count; ++i) {
         FreeTuples(&changes->starts[i]);
     }
+    FreeTuples(&changes->keys);
     MemoryContextDelete(changes->context);
 }
 
 bool AnyChange(const Changes* changes) {
-    if (changes->everything) {
+    if (changes->everything || changes->reading) {
         return true;
     }
     if (changes->source->fallback != nullptr) {
@@ -313,6 +325,7 @@ void AddRow(RowReader* reader, TupleTableSlot* slot, bool is_new) {
 }
 
 void ReadTrigger(Changes* changes, const TriggerData* trigger) {
+    changes->everything = changes->everything || changes->reading;
     if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
         changes->everything = true;
         return;
@@ -320,6 +333,7 @@ void ReadTrigger(Changes* changes, const TriggerData* trigger) {
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "freshcrm changed rows", ALLOCSET_SMALL_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(context);
+    changes->reading = true;
     RowReader reader = BeginRows(changes, trigger->tg_relation);
     if (HasExpressions(changes->source)) {
         const pg::OwnerScope scope = pg::BeginAsOwner(changes->projection->owner);
@@ -328,6 +342,7 @@ void ReadTrigger(Changes* changes, const TriggerData* trigger) {
     } else {
         Read(&reader, trigger);
     }
+    changes->reading = false;
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(context);
 }

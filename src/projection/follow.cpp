@@ -153,6 +153,9 @@ void FollowChange(Definition* definition, const Affected* affected, const List* 
     if (FollowNewColumns(definition)) {
         reach = Reach::kDefinition;
     }
+    if (affected->waiting) {
+        SetWhole(definition->id, definition->target);
+    }
     if (affected->target) {
         CheckStillTarget(definition->target, definition->keys);
     }
@@ -185,6 +188,36 @@ bool TriggersChanged(const Definition* definition) {
     return broken != (definition->problem != nullptr);
 }
 
+// Triggers for one projection and columns for its table are DDL, too, which is followed in turn:
+// that must not find this projection or others without the triggers that they are still to be
+// given.
+void SetAside(const List* affected) {
+    ListCell* cell;
+    foreach (cell, affected) {
+        auto* waiting = static_cast<Affected*>(lfirst(cell));
+        const Definition* definition = FindDefinition(waiting->id);
+        if (waiting->reach > Reach::kTriggers && definition != nullptr && IsWhole(definition) &&
+            definition->problem == nullptr && TriggersChanged(definition)) {
+            SetWhole(definition->id, InvalidOid);
+            waiting->waiting = true;
+        }
+    }
+}
+
+// Runs `body` so that an error in it names the projection.
+template <typename Body>
+void WithContext(const Definition* definition, Body body) {
+    ErrorContextCallback context{};
+    context.previous = error_context_stack;
+    context.callback = [](void* name) {
+        errcontext("DDL on what projection %s depends on", static_cast<const char*>(name));
+    };
+    context.arg = const_cast<char*>(pg::RelationForMessage(definition->target));
+    error_context_stack = &context;
+    body();
+    error_context_stack = context.previous;
+}
+
 void Follow(const Affected* affected, const List* moves) {
     Definition* definition = FindDefinition(affected->id);
     // What is dropped is forgotten by a trigger of its own.
@@ -197,20 +230,15 @@ void Follow(const Affected* affected, const List* moves) {
         FollowRestore(definition);
         return;
     }
-    if (!IsWhole(definition)) {
+    if (!affected->waiting && !IsWhole(definition)) {
         return;
     }
-    ErrorContextCallback context{};
-    context.previous = error_context_stack;
-    context.callback = [](void* name) {
-        errcontext("DDL on what projection %s depends on", static_cast<const char*>(name));
-    };
-    context.arg = const_cast<char*>(pg::RelationForMessage(definition->target));
-    error_context_stack = &context;
-    if (affected->reach != Reach::kTriggers || affected->target || TriggersChanged(definition)) {
-        FollowChange(definition, affected, moves);
-    }
-    error_context_stack = context.previous;
+    WithContext(definition, [&] {
+        if (affected->reach != Reach::kTriggers || affected->target ||
+            TriggersChanged(definition)) {
+            FollowChange(definition, affected, moves);
+        }
+    });
 }
 
 void FollowAll(const List* affected, const List* moves) {
@@ -218,6 +246,7 @@ void FollowAll(const List* affected, const List* moves) {
         return;
     }
     const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
+    SetAside(affected);
     ListCell* cell;
     foreach (cell, affected) {
         Follow(static_cast<Affected*>(lfirst(cell)), moves);
@@ -241,7 +270,8 @@ void FollowDrops() {
     ListCell* cell;
     foreach (cell, AffectedByDroppedIndexes()) {
         const Definition* definition = FindDefinition(lfirst_int(cell));
-        CheckStillTarget(definition->target, definition->keys);
+        WithContext(definition,
+                    [&] { CheckStillTarget(definition->target, definition->keys); });
     }
     FollowAll(AffectedByDrops(), NIL);
 }

@@ -24,7 +24,9 @@ struct Start {
     AttrNumber column;  // 0: `expression`
     Expr* expression;   // over the row's columns, as Vars of relation 1
     bool element;
-    Oid type;  // of the value; of one element
+    bool of_key;  // a column of the key comes from here and no condition of the path holds for NULL:
+                  // a row of the view can have a NULL key by it
+    Oid type;     // of the value; of one element
     Oid collation;
     ExprState* state;  // of `expression`, when first needed
 };
@@ -44,7 +46,6 @@ struct Link {
 struct Path {
     int start_count;
     Start* starts;
-    bool is_key;            // direct, from the key columns themselves, whose NULL is an error
     int* key_starts;        // direct: for each key column the start that it is
     const char* query_one;  // null when direct
     const char* query_many;

@@ -2,6 +2,7 @@
 
 #include "pg/names.hpp"
 #include "projection/array_rows.hpp"
+#include "projection/generated.hpp"
 #include "projection/wanted_index.hpp"
 
 extern "C" {
@@ -51,9 +52,13 @@ int TableNumber(const Writer& writer, int occurrence) {
 // The number of the start for a column of the changed row, added when it is new.
 int StartNumber(const WalkedView& view, Path* path, const ColumnRef& column, bool element) {
     Expr* expression = ExpressionOf(view, column);
+    if (expression == nullptr) {
+        expression = GenerationOf(OccurrenceAt(view, column.occurrence).relid,
+                                  static_cast<AttrNumber>(column.column));
+    }
     for (int i = 0; i < path->start_count; ++i) {
         const Start& start = path->starts[i];
-        if (start.element == element && start.expression == expression &&
+        if (start.element == element && equal(start.expression, expression) &&
             (expression != nullptr || start.column == column.column)) {
             return i;
         }
@@ -213,7 +218,8 @@ bool AddLink(const Writer& writer, const PathCondition& condition) {
         return false;
     }
     Path* path = writer.path;
-    const int start = StartNumber(writer.view, path, condition.probe, equality.element && enters_left);
+    const int start =
+        StartNumber(writer.view, path, condition.probe, equality.element && enters_left);
     if (!IsBinaryCoercible(path->starts[start].type,
                            enters_left ? equality.right_type : equality.left_type)) {
         return false;
@@ -299,8 +305,8 @@ void SetLinks(const Writer& writer, const KeyColumn* keys) {
     path->links_many = LinksQuery(writer, keys, true);
     ListCell* cell;
     foreach (cell, writer.flat.tables) {
-        path->tables = list_append_unique_oid(path->tables,
-                                              OccurrenceAt(writer.view, lfirst_int(cell)).relid);
+        path->tables =
+            list_append_unique_oid(path->tables, OccurrenceAt(writer.view, lfirst_int(cell)).relid);
     }
 }
 
@@ -318,23 +324,38 @@ void SetKnownKeys(const WalkedView& view, int changed, const FlatPath& flat, Pat
     path->known_keys = any ? known : nullptr;
 }
 
-// The columns of a direct path are those of one of the view's keys.
-bool IsKeyItself(const WalkedView& view, const FlatPath& flat) {
+bool IsKeyColumn(const WalkedView& view, int number, const ColumnRef& column) {
     ListCell* cell;
     foreach (cell, view.keys) {
         const auto* key = static_cast<WalkedKey*>(lfirst(cell));
-        bool same = true;
-        ListCell* column;
-        foreach (column, key->columns) {
-            const int i = foreach_current_index(column);
-            same = same && *static_cast<ColumnRef*>(lfirst(column)) ==
-                               *static_cast<ColumnRef*>(list_nth(flat.key, i));
-        }
-        if (same) {
+        if (*static_cast<ColumnRef*>(list_nth(key->columns, number)) == column) {
             return true;
         }
     }
     return false;
+}
+
+bool IsLinked(const FlatPath& flat, const ColumnRef& column) {
+    ListCell* cell;
+    foreach (cell, flat.conditions) {
+        const auto* condition = static_cast<PathCondition*>(lfirst(cell));
+        if (condition->probe == column || condition->enter == column) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A column that only equals the key's is not NULL where there is a row of the view.
+void MarkKeyStarts(const WalkedView& view, int changed, const FlatPath& flat, Path* path) {
+    ListCell* cell;
+    foreach (cell, flat.key) {
+        const auto& column = *static_cast<ColumnRef*>(lfirst(cell));
+        if (column.occurrence == changed && !IsLinked(flat, column) &&
+            IsKeyColumn(view, foreach_current_index(cell), column)) {
+            path->starts[StartNumber(view, path, column, false)].of_key = true;
+        }
+    }
 }
 
 }  // namespace
@@ -345,7 +366,6 @@ Path MakePath(const WalkedView& view, int changed, const FlatPath& flat, const K
     Path path{};
     path.starts = static_cast<Start*>(palloc0(sizeof(Start) * most_starts));
     if (flat.tables == NIL) {
-        path.is_key = IsKeyItself(view, flat);
         path.key_starts =
             static_cast<int*>(palloc(sizeof(int) * static_cast<Size>(list_length(flat.key))));
         ListCell* cell;
@@ -353,6 +373,7 @@ Path MakePath(const WalkedView& view, int changed, const FlatPath& flat, const K
             path.key_starts[foreach_current_index(cell)] =
                 StartNumber(view, &path, *static_cast<ColumnRef*>(lfirst(cell)), false);
         }
+        MarkKeyStarts(view, changed, flat, &path);
         return path;
     }
     path.query_one = Query({view, flat, changed, &path, Form::kOne});
@@ -360,6 +381,7 @@ Path MakePath(const WalkedView& view, int changed, const FlatPath& flat, const K
     path.query_shown = Query({view, flat, changed, &path, Form::kShown});
     path.indexes = HopIndexes(view, flat);
     SetKnownKeys(view, changed, flat, &path);
+    MarkKeyStarts(view, changed, flat, &path);
     SetLinks({view, flat, changed, &path, Form::kLinks}, keys);
     return path;
 }
@@ -378,7 +400,8 @@ Bitmapset* LinkingColumns(const WalkedView& view, int occurrence, const FlatPath
                 columns = bms_add_member(columns, i + FirstLowInvalidHeapAttributeNumber);
             }
         } else {
-            columns = bms_add_member(columns, column.column);
+            columns = AddWithOrigin(columns, OccurrenceAt(view, occurrence).relid,
+                                    static_cast<AttrNumber>(column.column));
         }
     };
     ListCell* cell;
@@ -401,12 +424,13 @@ const char* StartRows(const Path& path) {
 }
 
 bool SamePath(const Path& a, const Path& b, int key_count) {
-    if (a.start_count != b.start_count || a.is_key != b.is_key || a.direct() != b.direct()) {
+    if (a.start_count != b.start_count || a.direct() != b.direct()) {
         return false;
     }
     for (int i = 0; i < a.start_count; ++i) {
         if (a.starts[i].column != b.starts[i].column ||
             a.starts[i].element != b.starts[i].element ||
+            a.starts[i].of_key != b.starts[i].of_key ||
             !equal(a.starts[i].expression, b.starts[i].expression)) {
             return false;
         }

@@ -18,6 +18,7 @@ struct Level {
                              // CarriedColumns()
     Bitmapset* occurrences;  // in the level and below it, once it has been walked
     int* occurrence;         // the base table's occurrence, or -1
+    Bitmapset** not_null;    // its columns whose NULL leads to no row; see ReduceOuterJoins()
     Level** subquery;        // the level of a subquery, CTE or nested view, or null
     Node** element_of;       // the array that a function unnest() has as its rows, or null
     List* branches;    // of Level*: where the level is a set operation, what its rows come from

@@ -3,6 +3,7 @@
 #include "pg/names.hpp"
 #include "projection/expression_walk.hpp"
 #include "projection/key_columns.hpp"
+#include "projection/outer_joins.hpp"
 #include "projection/traceable.hpp"
 
 extern "C" {
@@ -28,7 +29,9 @@ int AddScope(WalkedView* view, int parent, ScopeKind kind, int set_operation = -
 
 void WalkLevel(WalkedView* view, Level* level);
 
-Level* MakeLevel(Query* query, Level* parent, int scope, const char* name) {
+// `not_null`: target columns whose NULL leads to no row of the level above.
+Level* MakeLevel(Query* query, Level* parent, int scope, const char* name,
+                 const Bitmapset* not_null) {
     CheckTraceable(query, name);
     const Size entries = static_cast<Size>(list_length(query->rtable)) + 1;
     auto* level = static_cast<Level*>(palloc0(sizeof(Level)));
@@ -36,6 +39,7 @@ Level* MakeLevel(Query* query, Level* parent, int scope, const char* name) {
     level->parent = parent;
     level->scope = scope;
     level->name = name;
+    level->not_null = ReduceOuterJoins(query, bms_intersect(not_null, PassingColumns(query)));
     level->passing = PassingColumns(query);
     level->carried = CarriedColumns(query);
     level->occurrence = static_cast<int*>(palloc(sizeof(int) * entries));
@@ -64,17 +68,19 @@ bool AlwaysHasRow(const Query* query) {
 
 // A level that stands in FROM. What holds inside of one that always has a row is certain only from
 // inside.
-Level* WalkSubquery(WalkedView* view, Query* query, Level* parent, int scope, const char* name) {
-    Level* level =
-        MakeLevel(query, parent,
-                  AlwaysHasRow(query) ? AddScope(view, scope, ScopeKind::kSublink) : scope, name);
+Level* WalkSubquery(WalkedView* view, Query* query, Level* parent, int scope, const char* name,
+                    const Bitmapset* not_null) {
+    Level* level = MakeLevel(
+        query, parent, AlwaysHasRow(query) ? AddScope(view, scope, ScopeKind::kSublink) : scope,
+        name, not_null);
     CheckOrdered(query, name);
     WalkLevel(view, level);
     return level;
 }
 
 // A common table expression is walked anew at each place that reads it.
-Level* WalkCte(WalkedView* view, Level* level, int scope, const RangeTblEntry* rte) {
+Level* WalkCte(WalkedView* view, Level* level, int scope, const RangeTblEntry* rte,
+               const Bitmapset* not_null) {
     Level* owner = LevelUp(level, rte->ctelevelsup);
     ListCell* cell;
     foreach (cell, owner->query->cteList) {
@@ -83,7 +89,8 @@ Level* WalkCte(WalkedView* view, Level* level, int scope, const RangeTblEntry* r
             auto* query = static_cast<Query*>(copyObjectImpl(cte->ctequery));
             const int first = list_length(view->occurrences);
             Level* inner =
-                WalkSubquery(view, query, owner, scope, psprintf("WITH \"%s\"", cte->ctename));
+                WalkSubquery(view, query, owner, scope, psprintf("WITH \"%s\"", cte->ctename),
+                             cte->cterecursive ? nullptr : not_null);
             if (cte->cterecursive) {
                 RequireFallbacks(*view, first,
                                  psprintf("WITH RECURSIVE \"%s\" in %s", cte->ctename, level->name),
@@ -126,20 +133,22 @@ void AddRangeTableEntry(const Place& place, int rtindex) {
             if (rte->relkind == RELKIND_VIEW) {
                 level->subquery[rtindex] = WalkSubquery(
                     place.view, ViewQuery(place.view, rte->relid), nullptr, place.scope,
-                    psprintf("view %s", pg::RelationForMessage(rte->relid)));
+                    psprintf("view %s", pg::RelationForMessage(rte->relid)),
+                    level->not_null[rtindex]);
             } else {
                 AddTable(place, rte, rtindex);
             }
             break;
         case RTE_SUBQUERY:
-            level->subquery[rtindex] =
-                WalkSubquery(place.view, rte->subquery, level, place.scope,
-                             psprintf("subquery \"%s\"", rte->eref->aliasname));
+            level->subquery[rtindex] = WalkSubquery(
+                place.view, rte->subquery, level, place.scope,
+                psprintf("subquery \"%s\"", rte->eref->aliasname), level->not_null[rtindex]);
             break;
         case RTE_CTE:
             // What a recursion reads of itself stands for no table.
             if (!rte->self_reference) {
-                level->subquery[rtindex] = WalkCte(place.view, level, place.scope, rte);
+                level->subquery[rtindex] =
+                    WalkCte(place.view, level, place.scope, rte, level->not_null[rtindex]);
             }
             break;
         case RTE_FUNCTION:
@@ -206,7 +215,7 @@ void WalkSetOperation(WalkedView* view, Level* level, Node* node, int set_operat
     const int rtindex = reinterpret_cast<RangeTblRef*>(node)->rtindex;
     const int scope = AddScope(view, level->scope, ScopeKind::kBranch, set_operation, produces);
     Level* branch = WalkSubquery(view, rt_fetch(rtindex, level->query->rtable)->subquery, level,
-                                 scope, level->name);
+                                 scope, level->name, level->not_null[rtindex]);
     branch->branch_scope = scope;
     level->branches = lappend(level->branches, branch);
 }
@@ -250,7 +259,7 @@ WalkedView* WalkView(Oid view_oid, const List* keys, const List* fallbacks) {
     view->owner = pg::OwnerOfRelation(view_oid);
     (void)AddScope(view, -1, ScopeKind::kSublink);
     view->top = WalkSubquery(view, query, nullptr, 0,
-                             psprintf("view %s", pg::RelationForMessage(view_oid)));
+                             psprintf("view %s", pg::RelationForMessage(view_oid)), nullptr);
     SetKeys(view, view->top, keys);
     return view;
 }
@@ -258,7 +267,7 @@ WalkedView* WalkView(Oid view_oid, const List* keys, const List* fallbacks) {
 Level* WalkSublinkQuery(const Place& place, Query* query) {
     Level* level =
         MakeLevel(query, place.level, AddScope(place.view, place.scope, ScopeKind::kSublink),
-                  place.level->name);
+                  place.level->name, nullptr);
     WalkLevel(place.view, level);
     return level;
 }

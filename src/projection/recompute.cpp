@@ -61,7 +61,7 @@ void ApplyRow(DiffReader* reader) {
             ApplyDelete(projection, row);
             ++reader->counts.deleted;
         } else if (reader->null_is_key) {
-            RaiseNullKey(projection);
+            RaiseNullKey(projection, 0);
         }
         return;
     }
@@ -164,16 +164,21 @@ Counts RecomputeAll(Projection* projection, Snapshot snapshot) {
 void CheckNoNullKey(Projection* projection) {
     pg::PushFreshSnapshot();
     pg::Select(NullKey(projection), nullptr, nullptr);
-    if (SPI_processed > 0) {
-        RaiseNullKey(projection);
+    for (int i = 0; SPI_processed > 0 && i < projection->key_count; ++i) {
+        bool isnull;
+        if (DatumGetBool(
+                SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull))) {
+            RaiseNullKey(projection, i);
+        }
     }
     PopActiveSnapshot();
 }
 
-void RaiseNullKey(const Projection* projection) {
+void RaiseNullKey(const Projection* projection, int key) {
+    const auto* column = TupleDescAttr(projection->columns, projection->keys[key].attnum - 1);
     ereport(ERROR,
             (errcode(ERRCODE_NOT_NULL_VIOLATION),
-             errmsg("key (%s) of view %s is NULL in a row", KeyNames(projection),
+             errmsg("key column \"%s\" of view %s is NULL in a row", NameStr(column->attname),
                     pg::RelationForMessage(projection->source)),
              errdetail("A projection finds its rows by the key, which must not be NULL."),
              errhint("Let the view leave out the rows without a key, or choose another key.")));

@@ -40,7 +40,8 @@ Counts RecomputeAll(Projection* projection, Snapshot snapshot = nullptr);
 // Raises 23502 when the view returns a row whose key is NULL.
 void CheckNoNullKey(Projection* projection);
 
-[[noreturn]] void RaiseNullKey(const Projection* projection);
+// For the key's column of this number.
+[[noreturn]] void RaiseNullKey(const Projection* projection, int key);
 
 // Sees that the view's keys differ. Diffs come in the order of the view's keys, so that a key that
 // comes twice comes twice in a row.

@@ -161,11 +161,13 @@ SPIPlanPtr VerifyAll(Projection* projection) {
 
 SPIPlanPtr NullKey(Projection* projection) {
     return Kept(projection, &projection->statements.null_key, 0, NoTypes, [&] {
-        return psprintf("SELECT 1 FROM %s AS v WHERE %s LIMIT 1",
+        const auto is_null = [&](int i) {
+            return psprintf("v.%s IS NULL", KeyName(projection, In::kView, i));
+        };
+        return psprintf("SELECT %s FROM %s AS v WHERE %s LIMIT 1",
+                        Join(projection->key_count, ", ", is_null),
                         pg::QualifiedRelation(projection->source),
-                        Join(projection->key_count, " OR ", [&](int i) {
-                            return psprintf("v.%s IS NULL", KeyName(projection, In::kView, i));
-                        }));
+                        Join(projection->key_count, " OR ", is_null));
     });
 }
 

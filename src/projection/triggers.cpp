@@ -65,6 +65,29 @@ void Run(const char* sql) {
     }
 }
 
+// ATTACH PARTITION gives the partition a copy of the root's row trigger, and fails where it has one
+// of that name: as a table of the same projection it may. So a partitioned table's has a name of
+// its own.
+const char* RowTriggerName(Oid table, const char* name, int32 id) {
+    if (get_rel_relkind(table) != RELKIND_PARTITIONED_TABLE) {
+        return psprintf("%s_replica", name);
+    }
+    CommandCounterIncrement();
+    const List* triggers = FindTriggers(id);
+    for (char digit = '1';; ++digit) {
+        const char* candidate = psprintf("%s_replica%c", name, digit);
+        bool is_free = true;
+        ListCell* cell;
+        foreach (cell, triggers) {
+            is_free =
+                is_free && strcmp(static_cast<CaptureTrigger*>(lfirst(cell))->name, candidate) != 0;
+        }
+        if (is_free || digit == '9') {
+            return candidate;
+        }
+    }
+}
+
 void CreateTriggersOn(Oid table, const char* name, int32 id, bool is_partition) {
     const char* relation = pg::QualifiedRelation(table);
     for (const Event& event : kEvents) {
@@ -79,7 +102,7 @@ void CreateTriggersOn(Oid table, const char* name, int32 id, bool is_partition) 
     // partition has its root's.
     pg::SetTriggerFiring(table, psprintf("%s_truncate", name), TRIGGER_FIRES_ALWAYS);
     if (!is_partition) {
-        const char* replica = psprintf("%s_replica", name);
+        const char* replica = RowTriggerName(table, name, id);
         Run(
             psprintf("CREATE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW "
                      "EXECUTE FUNCTION freshcrm.capture('%d')",

@@ -23,7 +23,7 @@ constexpr int kBatch = 1000;
 // What is wrong with a key, or null.
 const char* Difference(const Projection* projection, const DiffRow& row) {
     if (!row.in_view && !row.in_target) {
-        RaiseNullKey(projection);
+        RaiseNullKey(projection, 0);
     }
     if (!row.in_target) {
         return "missing";
