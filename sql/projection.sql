@@ -200,6 +200,13 @@ SELECT
         AS state,
     CASE WHEN p.whole NOT IN (0, p.target)
         THEN 'It was restored and has not been compared since: call freshcrm.verify_projection() with repair.'
+        WHEN p.problem IS NULL AND p.options -> 'direct_writes' IS DISTINCT FROM 'true'::jsonb AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_trigger AS t
+            WHERE t.tgrelid = p.target AND t.tgfoid = 'freshcrm.guard_target'::regproc
+              AND t.tgtype = 62 AND t.tgqual IS NULL AND t.tgenabled IN ('O', 'A')  -- before any write
+        )
+        THEN 'Nothing refuses writes to the table itself, whose guard is missing or disabled: '
+            'call freshcrm.verify_projection() with repair.'
         ELSE p.problem END AS problem,
     ARRAY(
         SELECT DISTINCT t.tgrelid::regclass

@@ -8,6 +8,7 @@
 #include "projection/explain.hpp"
 #include "projection/maintain.hpp"
 #include "projection/options.hpp"
+#include "projection/partitions.hpp"
 #include "projection/query_text.hpp"
 #include "projection/restored.hpp"
 #include "projection/target.hpp"
@@ -94,6 +95,21 @@ void WarnOfRowSecurity(const Lineage* lineage) {
     }
 }
 
+void RequirePrivileges(Oid table, AclMode needed) {
+    if (pg_class_aclmask(table, GetUserId(), needed, ACLMASK_ALL) == needed) {
+        return;
+    }
+    const bool reads = (needed & ACL_SELECT) != 0;
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    errmsg("permission denied for table %s", pg::RelationForMessage(table)),
+                    reads ? errdetail("A projection reads the base tables of its view and puts "
+                                      "triggers on them.")
+                          : errdetail("A projection puts triggers on the partitions of its base "
+                                      "tables, and on what these are partitions of."),
+                    errhint("Grant %s on the table to %s.", reads ? "SELECT and TRIGGER" : "TRIGGER",
+                            quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+}
+
 Oid CreateAsOwner(const Request& request) {
     const List* tables = BaseTables(request.source);
     CheckOptions(request.options, tables);
@@ -140,17 +156,11 @@ void Drop(const char* kind, Oid relid) {
 
 void CheckSourcePrivileges(const Lineage* lineage) {
     for (int i = 0; i < lineage->source_count; ++i) {
-        const Oid relid = lineage->sources[i].relid;
-        constexpr AclMode kNeeded = ACL_SELECT | ACL_TRIGGER;
-        if (pg_class_aclmask(relid, GetUserId(), kNeeded, ACLMASK_ALL) != kNeeded) {
-            ereport(
-                ERROR,
-                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                 errmsg("permission denied for table %s", pg::RelationForMessage(relid)),
-                 errdetail("A projection reads the base tables of its view and puts triggers on "
-                           "them."),
-                 errhint("Grant SELECT and TRIGGER on the table to %s.",
-                         quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+        const Oid source = lineage->sources[i].relid;
+        ListCell* cell;
+        foreach (cell, TriggerTables(source)) {
+            const Oid table = lfirst_oid(cell);
+            RequirePrivileges(table, table == source ? ACL_SELECT | ACL_TRIGGER : ACL_TRIGGER);
         }
     }
 }

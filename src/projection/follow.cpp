@@ -204,6 +204,20 @@ void SetAside(const List* affected) {
     }
 }
 
+// Runs `body` so that an error in it names the projection.
+template <typename Body>
+void WithContext(const Definition* definition, Body body) {
+    ErrorContextCallback context{};
+    context.previous = error_context_stack;
+    context.callback = [](void* name) {
+        errcontext("DDL on what projection %s depends on", static_cast<const char*>(name));
+    };
+    context.arg = const_cast<char*>(pg::RelationForMessage(definition->target));
+    error_context_stack = &context;
+    body();
+    error_context_stack = context.previous;
+}
+
 void Follow(const Affected* affected, const List* moves) {
     Definition* definition = FindDefinition(affected->id);
     // What is dropped is forgotten by a trigger of its own.
@@ -219,17 +233,12 @@ void Follow(const Affected* affected, const List* moves) {
     if (!affected->waiting && !IsWhole(definition)) {
         return;
     }
-    ErrorContextCallback context{};
-    context.previous = error_context_stack;
-    context.callback = [](void* name) {
-        errcontext("DDL on what projection %s depends on", static_cast<const char*>(name));
-    };
-    context.arg = const_cast<char*>(pg::RelationForMessage(definition->target));
-    error_context_stack = &context;
-    if (affected->reach != Reach::kTriggers || affected->target || TriggersChanged(definition)) {
-        FollowChange(definition, affected, moves);
-    }
-    error_context_stack = context.previous;
+    WithContext(definition, [&] {
+        if (affected->reach != Reach::kTriggers || affected->target ||
+            TriggersChanged(definition)) {
+            FollowChange(definition, affected, moves);
+        }
+    });
 }
 
 void FollowAll(const List* affected, const List* moves) {
@@ -261,7 +270,8 @@ void FollowDrops() {
     ListCell* cell;
     foreach (cell, AffectedByDroppedIndexes()) {
         const Definition* definition = FindDefinition(lfirst_int(cell));
-        CheckStillTarget(definition->target, definition->keys);
+        WithContext(definition,
+                    [&] { CheckStillTarget(definition->target, definition->keys); });
     }
     FollowAll(AffectedByDrops(), NIL);
 }

@@ -1,5 +1,6 @@
 #include "projection/target_guard.hpp"
 
+#include "pg/ddl.hpp"
 #include "pg/names.hpp"
 #include "projection/definition.hpp"
 
@@ -14,29 +15,50 @@ namespace freshcrm::projection {
 
 namespace {
 
+constexpr int16 kEveryWrite = TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
+                              TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE;
+
 Oid GuardFunction() {
     return LookupFuncName(
         list_make2(makeString(pstrdup("freshcrm")), makeString(pstrdup("guard_target"))), 0,
         nullptr, false);
 }
 
-// Invalid when the table has none, or is gone.
-Oid FindGuard(Oid target) {
+struct Guard {
+    Oid oid;  // invalid when the table has none, or is gone
+    const char* name;
+    bool whole;     // for every write
+    bool disabled;  // as far as writes in the roles origin and local are concerned
+};
+
+Guard FindGuard(Oid target) {
     CommandCounterIncrement();
     Relation relation = try_relation_open(target, AccessShareLock);
     if (relation == nullptr) {
-        return InvalidOid;
+        return {};
     }
     const Oid function = GuardFunction();
     const TriggerDesc* triggers = relation->trigdesc;
-    Oid found = InvalidOid;
+    Guard found{};
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
-        if (triggers->triggers[i].tgfoid == function) {
-            found = triggers->triggers[i].tgoid;
+        const Trigger& trigger = triggers->triggers[i];
+        if (trigger.tgfoid == function) {
+            found = {trigger.tgoid, pstrdup(trigger.tgname),
+                     trigger.tgtype == kEveryWrite && trigger.tgqual == nullptr &&
+                         trigger.tgnattr == 0,
+                     trigger.tgenabled == TRIGGER_DISABLED ||
+                         trigger.tgenabled == TRIGGER_FIRES_ON_REPLICA};
         }
     }
     relation_close(relation, NoLock);
     return found;
+}
+
+void Drop(const Guard& guard) {
+    if (OidIsValid(guard.oid)) {
+        const ObjectAddress address = {TriggerRelationId, guard.oid, 0};
+        performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+    }
 }
 
 struct Context {
@@ -103,9 +125,14 @@ void GuardTarget(const TriggerData* trigger) {
 }
 
 void CreateGuard(Oid target) {
-    if (OidIsValid(FindGuard(target))) {
+    const Guard guard = FindGuard(target);
+    if (guard.whole) {
+        if (guard.disabled) {
+            pg::SetTriggerFiring(target, guard.name, TRIGGER_FIRES_ON_ORIGIN);
+        }
         return;
     }
+    Drop(guard);
     const char* sql = psprintf(
         "CREATE TRIGGER freshcrm_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s "
         "FOR EACH STATEMENT EXECUTE FUNCTION freshcrm.guard_target()",
@@ -116,11 +143,7 @@ void CreateGuard(Oid target) {
 }
 
 void DropGuard(Oid target) {
-    const Oid guard = FindGuard(target);
-    if (OidIsValid(guard)) {
-        const ObjectAddress address = {TriggerRelationId, guard, 0};
-        performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
-    }
+    Drop(FindGuard(target));
 }
 
 }  // namespace freshcrm::projection

@@ -4,7 +4,8 @@
 // guard lets through what runs so, whatever statement it is, and keeps no state of its own. It
 // fires in the replication roles origin and local only: an apply worker, or a load under
 // session_replication_role = replica, writes freely. It is a fence, not a wall: the owner may
-// disable or drop it, as any trigger.
+// disable or drop it, as any trigger. That makes nothing stale, so the projection's state stays
+// current, but freshcrm.projections names it as a problem, and a repair restores the guard.
 #pragma once
 
 #include "pg/postgres.hpp"
@@ -19,7 +20,8 @@ namespace freshcrm::projection {
 // unless the write is upkeep's or the table holds no projection whose triggers are complete.
 void GuardTarget(const TriggerData* trigger);
 
-// Puts the guard on a table that has none, as the current user. Within SPI.
+// Puts the guard on a table that has none, or none that fires at every write, as the current user.
+// Within SPI.
 void CreateGuard(Oid target);
 
 // Takes it away where there is one; the table may be gone.

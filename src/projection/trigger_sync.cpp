@@ -2,9 +2,12 @@
 
 #include "pg/owner_scope.hpp"
 #include "pg/spi.hpp"
+#include "projection/build.hpp"
 #include "projection/dependencies.hpp"
+#include "projection/options.hpp"
 #include "projection/partitions.hpp"
 #include "projection/restored.hpp"
+#include "projection/target_guard.hpp"
 #include "projection/triggers.hpp"
 
 extern "C" {
@@ -124,6 +127,7 @@ void SyncTriggers(const Projection* projection, const Definition* definition) {
     }
     DropTriggers(superfluous);
     if (missing != NIL) {
+        CheckSourcePrivileges(projection->lineage);
         MakeMissing(projection, definition);
     }
 }
@@ -142,6 +146,9 @@ void RepairTriggers(const Projection* projection) {
     } else if (!IsWhole(definition)) {
         SetWhole(definition->id, definition->target);
         RestoreFiring(FindTriggers(definition->id));
+    }
+    if (!DirectWritesOption(definition->options)) {
+        CreateGuard(definition->target);
     }
     SPI_finish();
     pg::EndAsOwner(scope);

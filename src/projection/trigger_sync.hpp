@@ -18,8 +18,8 @@ bool HasAllTriggers(const Definition* definition);
 // tables that it does not read.
 void SyncTriggers(const Projection* projection, const Definition* definition);
 
-// Makes all anew, as the projection's owner, where TriggerProblem() complains. A restored
-// projection is whole then (restored.hpp).
+// Makes all anew, as the projection's owner, where TriggerProblem() complains, and the guard of the
+// target. A restored projection is whole then (restored.hpp).
 void RepairTriggers(const Projection* projection);
 
 }  // namespace freshcrm::projection

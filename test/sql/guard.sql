@@ -57,6 +57,34 @@ SELECT state FROM freshcrm.projections;
 SELECT * FROM freshcrm.verify_projection('v_hot', repair => true) ORDER BY key::text;
 SELECT id, x FROM v_hot ORDER BY id;
 
+-- A guard that is gone is shown, and comes back with a repair.
+ALTER TABLE v_hot DISABLE TRIGGER freshcrm_guard;
+SELECT state, problem FROM freshcrm.projections;
+SELECT * FROM freshcrm.verify_projection('v_hot');
+SELECT problem IS NULL AS guarded FROM freshcrm.projections;
+SELECT * FROM freshcrm.verify_projection('v_hot', repair => true);
+SELECT problem IS NULL AS guarded FROM freshcrm.projections;
+DELETE FROM v_hot;
+ALTER TABLE v_hot ENABLE REPLICA TRIGGER freshcrm_guard;
+SELECT problem IS NULL AS guarded FROM freshcrm.projections;
+CALL freshcrm.rebuild_projection('v_hot');
+DELETE FROM v_hot;
+ALTER TABLE v_hot ENABLE ALWAYS TRIGGER freshcrm_guard;
+SELECT problem IS NULL AS guarded FROM freshcrm.projections;
+CALL freshcrm.rebuild_projection('v_hot');
+SET session_replication_role = replica;
+DELETE FROM v_hot;
+RESET session_replication_role;
+DROP TRIGGER freshcrm_guard ON v_hot;
+SELECT problem IS NULL AS guarded FROM freshcrm.projections;
+CALL freshcrm.rebuild_projection('v_hot');
+DELETE FROM v_hot;
+CREATE OR REPLACE TRIGGER freshcrm_guard BEFORE INSERT ON v_hot FOR EACH STATEMENT EXECUTE FUNCTION freshcrm.guard_target();
+SELECT problem IS NULL AS guarded FROM freshcrm.projections;
+SELECT * FROM freshcrm.verify_projection('v_hot', repair => true);
+DELETE FROM v_hot;
+SELECT problem IS NULL AS guarded FROM freshcrm.projections;
+
 -- The actions of foreign keys of the table itself are direct writes.
 ALTER TABLE v_hot ADD CONSTRAINT own FOREIGN KEY (id) REFERENCES a ON DELETE CASCADE ON UPDATE CASCADE;
 \set VERBOSITY default
@@ -93,6 +121,8 @@ SELECT freshcrm.create_projection('v', '{id}', options => '{"direct_writes": tru
 SELECT * FROM guards();
 DELETE FROM v_hot;
 SELECT * FROM freshcrm.verify_projection('v_hot', true);
+SELECT * FROM guards();
+SELECT state, problem FROM freshcrm.projections;
 ALTER TABLE v_hot ADD CONSTRAINT own FOREIGN KEY (id) REFERENCES a ON DELETE CASCADE ON UPDATE CASCADE;
 DELETE FROM a WHERE id = 1;
 UPDATE a SET id = 9 WHERE id = 2;
