@@ -135,7 +135,10 @@ Bitmapset** ReduceOuterJoins(Query* query, const Bitmapset* not_null) {
         return of_entries;
     }
     for (int i = 1; i <= entries; ++i) {
-        of_entries[i] = OfBranch(query, rt_fetch(i, query->rtable)->subquery, not_null);
+        // Before PostgreSQL 16 a view has two entries that stand for itself.
+        if (const auto* entry = rt_fetch(i, query->rtable); entry->rtekind == RTE_SUBQUERY) {
+            of_entries[i] = OfBranch(query, entry->subquery, not_null);
+        }
     }
     return of_entries;
 }
