@@ -8,6 +8,7 @@
 #include "projection/explain.hpp"
 #include "projection/maintain.hpp"
 #include "projection/options.hpp"
+#include "projection/ordering.hpp"
 #include "projection/query_text.hpp"
 #include "projection/restored.hpp"
 #include "projection/target.hpp"
@@ -152,6 +153,7 @@ Oid CreateAsOwner(const Request& request) {
     SetWhole(id, target.relid);
     SPI_finish();
     WarnOfRowSecurity(lineage);
+    NoticeUnordered(lineage->views, lineage->view_count);
     NoticeMissingIndexes(lineage);
     return target.relid;
 }
