@@ -6,6 +6,7 @@
 #   make shell         psql in the server of the demo
 #   make test          every test, in private throw-away servers (make test-regress for one suite)
 #   make test-random  random views and workloads, for long: SEED, VIEWS, STATEMENTS, LIMIT (seconds), SHAPES
+#   make test-concurrent  random transactions of many clients at once: SEED, LIMIT (seconds), SHAPES
 #   make lint          format, clang-tidy, cppcheck and the project's own rules
 
 EXTENSION = freshcrm

@@ -79,6 +79,25 @@ AS 'MODULE_PATHNAME', 'freshcrm_create_projection_of_query';
 COMMENT ON FUNCTION freshcrm.create_projection(text, name[], name, text, text, jsonb) IS
 'the same of a query, of which it makes the view <target>_source; or of a view whose name is given as text';
 
+CREATE FUNCTION freshcrm.alter_projection(
+    projection regclass,
+    mode text DEFAULT NULL,
+    on_error text DEFAULT NULL,
+    options jsonb DEFAULT NULL
+) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'freshcrm_alter_projection';
+
+COMMENT ON FUNCTION freshcrm.alter_projection(regclass, text, text, jsonb) IS
+'changes how a projection is kept; NULL leaves a setting as it is, options are replaced as a whole';
+
+CREATE FUNCTION freshcrm.flush() RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'freshcrm_flush';
+
+COMMENT ON FUNCTION freshcrm.flush() IS
+'keeps the projections of mode commit now, for what the transaction has written so far, so that it can read them';
+
 CREATE FUNCTION freshcrm.drop_projection(projection regclass, keep_table boolean DEFAULT false)
 RETURNS void
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
@@ -238,6 +257,21 @@ ALTER EVENT TRIGGER freshcrm_follow_ddl ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER freshcrm_follow_ddl IS
 'makes projections follow changes of what their views and tables are made of, or refuses these';
 
+CREATE FUNCTION freshcrm.refuse_ddl() RETURNS event_trigger
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'freshcrm_refuse_ddl';
+
+COMMENT ON FUNCTION freshcrm.refuse_ddl() IS
+'event trigger function: refuses commands that commit in between and that projections cannot follow';
+
+CREATE EVENT TRIGGER freshcrm_refuse_ddl ON ddl_command_start
+WHEN TAG IN ('ALTER TABLE', 'DROP INDEX')
+EXECUTE FUNCTION freshcrm.refuse_ddl();
+ALTER EVENT TRIGGER freshcrm_refuse_ddl ENABLE ALWAYS;
+
+COMMENT ON EVENT TRIGGER freshcrm_refuse_ddl IS
+'refuses commands that commit in between and that projections cannot follow';
+
 GRANT USAGE ON SCHEMA freshcrm TO PUBLIC;
 GRANT SELECT ON freshcrm.projections TO PUBLIC;
 -- Administration: for those who are granted it. capture() can only be put to use by who may create triggers
@@ -246,6 +280,7 @@ REVOKE ALL ON PROCEDURE freshcrm.rebuild_projection(regclass, integer, bigint, b
 REVOKE ALL ON FUNCTION
     freshcrm.create_projection(regclass, name[], name, text, text, jsonb),
     freshcrm.create_projection(text, name[], name, text, text, jsonb),
+    freshcrm.alter_projection(regclass, text, text, jsonb),
     freshcrm.drop_projection(regclass, boolean),
     freshcrm.recompute(regclass, anyarray),
     freshcrm.verify_projection(regclass, boolean),
@@ -254,6 +289,7 @@ REVOKE ALL ON FUNCTION
     freshcrm.explain_row_security(regclass),
     freshcrm.follow_load(),
     freshcrm.forget_dropped(),
-    freshcrm.follow_ddl()
+    freshcrm.follow_ddl(),
+    freshcrm.refuse_ddl()
 FROM PUBLIC;
 

@@ -5,6 +5,7 @@
 extern "C" {
 #include "nodes/params.h"
 #include "tcop/dest.h"
+#include "utils/inval.h"
 #include "utils/snapmgr.h"
 }
 
@@ -67,6 +68,7 @@ SPIPlanPtr PrepareKept(const char* sql, int nargs, Oid* argtypes, MemoryContext 
 
 void PushFreshSnapshot() {
     CommandCounterIncrement();
+    AcceptInvalidationMessages();
     PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetLatestSnapshot()
                                                    : GetTransactionSnapshot());
 }

@@ -18,7 +18,8 @@ SPIPlanPtr PrepareKept(const char* sql, int nargs, Oid* argtypes, MemoryContext 
 // Makes the active snapshot one that sees every transaction committed by now and all that this
 // transaction has done: at READ COMMITTED a new statement snapshot, above it the latest snapshot,
 // as a foreign-key check reads (ri_triggers.c, ri_PerformCheck). To be taken after the locks have
-// been waited for. Ends with PopActiveSnapshot().
+// been waited for. Plans are made anew for the tables as they are by then: a relation that this
+// transaction has locked before may have got a partition since. Ends with PopActiveSnapshot().
 void PushFreshSnapshot();
 
 // The same, registered instead of active. Ends with UnregisterSnapshot().

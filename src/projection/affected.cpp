@@ -14,7 +14,8 @@ namespace freshcrm::projection {
 namespace {
 
 // What was changed, as (classid, objid, objsubid, reach). A trigger or rule stands for its
-// relation.
+// relation. In $1 are the tables that have become partitions, or no longer are some: the command
+// names their parents.
 constexpr const char* kCommands =
     "SELECT CASE WHEN e.classid IN ('pg_trigger'::regclass, 'pg_rewrite'::regclass) "
     "THEN 'pg_class'::regclass ELSE e.classid END, coalesce(g.tgrelid, r.ev_class, e.objid), "
@@ -28,7 +29,8 @@ constexpr const char* kCommands =
     "LEFT JOIN pg_class AS c ON e.classid = 'pg_class'::regclass AND c.oid = e.objid "
     "WHERE e.classid IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_proc'::regclass, "
     "'pg_operator'::regclass, 'pg_trigger'::regclass, 'pg_rewrite'::regclass, "
-    "'pg_ts_config'::regclass, 'pg_ts_dict'::regclass)";
+    "'pg_ts_config'::regclass, 'pg_ts_dict'::regclass) "
+    "UNION ALL SELECT 'pg_class'::regclass, moved, 0, 2 FROM unnest($1) AS moved";
 
 // A table that is gone with its triggers was a partition of those that have the same ones.
 constexpr const char* kDrops =
@@ -65,6 +67,10 @@ constexpr const char* kAffected =
     "AND (up.reach > 1 OR d.classid <> 'pg_type'::regclass) "
     "UNION ALL SELECT 'pg_class'::regclass, i.inhparent, up.reach, up.kept FROM pg_inherits AS i "
     "WHERE up.classid = 'pg_class'::regclass AND i.inhrelid = up.objid "
+    // A table that is no longer a partition of this one is not found through it.
+    "UNION ALL SELECT 'pg_class'::regclass, p.source, up.reach, true FROM pg_trigger AS g "
+    "JOIN freshcrm.projection AS p ON g.tgargs = convert_to(p.id::text, 'UTF8') || '\\x00' "
+    "WHERE u.relkind = 'p' AND g.tgrelid = u.oid AND g.tgfoid = 'freshcrm.capture'::regproc "
     "UNION ALL SELECT 'pg_type'::regclass, u.reltype, 3, false WHERE u.relkind = 'c'"
     ") AS x (classid, objid, reach, kept)) "
     "SELECT p.id, coalesce(max(u.reach) FILTER (WHERE u.objid = p.source), 0), "
@@ -77,25 +83,42 @@ constexpr const char* kAffected =
     "OR u.objid = 'freshcrm.projection'::regclass AND p.whole NOT IN (0, p.target)) "
     "GROUP BY p.id ORDER BY p.id";
 
+// Nothing says whose an index was that is gone. Locks no table: of most it is none of ours.
+constexpr const char* kWithoutKey =
+    "SELECT p.id FROM pg_event_trigger_dropped_objects() AS e "
+    "JOIN pg_namespace AS n ON n.nspname = e.schema_name "
+    "JOIN pg_class AS c ON c.relnamespace = n.oid JOIN freshcrm.projection AS p "
+    "ON p.target = c.oid AND p.whole = p.target WHERE e.object_type = 'index' "
+    "AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisunique "
+    "AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL "
+    "AND (SELECT array_agg(a.attname ORDER BY a.attname) "
+    "FROM unnest(i.indkey[0:i.indnkeyatts - 1]) AS k JOIN pg_attribute AS a "
+    "ON a.attrelid = c.oid AND a.attnum = k) = (SELECT array_agg(k ORDER BY k) "
+    "FROM unnest(p.key) AS k)) GROUP BY p.id ORDER BY p.id";
+
 int32 IntColumn(uint64 row, int column) {
     bool isnull;
     return DatumGetInt32(
         SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull));
 }
 
-Affected* ReadRow(uint64 row) {
+List* AddAffected(List* found, uint64 row) {
     bool isnull;
     HeapTuple tuple = SPI_tuptable->vals[row];
     auto* affected = static_cast<Affected*>(palloc(sizeof(Affected)));
-    *affected = {IntColumn(row, 1), static_cast<Reach>(IntColumn(row, 2)),
+    *affected = {IntColumn(row, 1),
+                 static_cast<Reach>(IntColumn(row, 2)),
                  DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 3, &isnull)),
                  DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 4, &isnull)),
-                 DatumGetInt16(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 5, &isnull))};
-    return affected;
+                 DatumGetInt16(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 5, &isnull)),
+                 false};
+    return lappend(found, affected);
 }
 
-// The plan is kept for the life of the backend.
-List* Find(SPIPlanPtr* plan, const char* changed) {
+// Runs a query as the owner of the definitions, with $1 an array of OIDs. A list of what `read`
+// makes of its rows. The plan is kept for the life of the backend.
+template <typename Read>
+List* Find(SPIPlanPtr* plan, const char* sql, const List* oids, Read read) {
     if (!HasDefinitions()) {
         return NIL;
     }
@@ -104,13 +127,15 @@ List* Find(SPIPlanPtr* plan, const char* changed) {
     const pg::OwnerScope scope = pg::BeginAsOwner(OwnerOfDefinitions());
     SPI_connect();
     if (*plan == nullptr) {
-        *plan = pg::PrepareKept(psprintf(kAffected, changed), 0, nullptr, CacheMemoryContext);
+        Oid type = OIDARRAYOID;
+        *plan = pg::PrepareKept(sql, 1, &type, CacheMemoryContext);
     }
+    Datum argument = OidArray(oids);
     pg::PushFreshSnapshot();
-    pg::Select(*plan, nullptr, nullptr);
+    pg::Select(*plan, &argument, nullptr);
     MemoryContext spi = MemoryContextSwitchTo(caller);
     for (uint64 i = 0; i < SPI_processed; ++i) {
-        found = lappend(found, ReadRow(i));
+        found = read(found, i);
     }
     MemoryContextSwitchTo(spi);
     PopActiveSnapshot();
@@ -121,14 +146,20 @@ List* Find(SPIPlanPtr* plan, const char* changed) {
 
 }  // namespace
 
-List* AffectedByCommands() {
+List* AffectedByCommands(const List* moved) {
     static SPIPlanPtr plan = nullptr;
-    return Find(&plan, kCommands);
+    return Find(&plan, psprintf(kAffected, kCommands), moved, AddAffected);
 }
 
 List* AffectedByDrops() {
     static SPIPlanPtr plan = nullptr;
-    return Find(&plan, kDrops);
+    return Find(&plan, psprintf(kAffected, kDrops), NIL, AddAffected);
+}
+
+List* AffectedByDroppedIndexes() {
+    static SPIPlanPtr plan = nullptr;
+    return Find(&plan, kWithoutKey, NIL,
+                [](List* found, uint64 row) { return lappend_int(found, IntColumn(row, 1)); });
 }
 
 }  // namespace freshcrm::projection

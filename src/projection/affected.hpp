@@ -23,11 +23,17 @@ struct Affected {
     bool source;         // the view itself was named by the command
     bool target;         // the target was altered
     AttrNumber renamed;  // its column that was renamed, or 0
+    bool waiting;        // marked as not whole until it is followed
 };
 
 // The projections that the commands of the running ddl_command_end trigger affect, or whose tables
-// have lost a trigger to those of the running sql_drop trigger. A list of Affected*.
-List* AffectedByCommands();
+// have lost a trigger to those of the running sql_drop trigger. A list of Affected*. `moved`: tables
+// that have been altered by becoming partitions, or no longer being some; OIDs.
+List* AffectedByCommands(const List* moved);
 List* AffectedByDrops();
+
+// The projections whose tables have no unique index on the key any more, as far as they are in a
+// schema in which the command of the running sql_drop trigger has dropped an index. A list of ids.
+List* AffectedByDroppedIndexes();
 
 }  // namespace freshcrm::projection

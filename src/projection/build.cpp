@@ -31,28 +31,6 @@ namespace freshcrm::projection {
 
 namespace {
 
-[[noreturn]] void RaiseMode(const char* what, const char* value, bool later,
-                            const char* supported) {
-    ereport(ERROR,
-            (errcode(later ? ERRCODE_FEATURE_NOT_SUPPORTED : ERRCODE_INVALID_PARAMETER_VALUE),
-             errmsg("%s \"%s\" %s", what, value,
-                    later ? "is not available in this version" : "does not exist"),
-             errhint("Use \"%s\".", supported)));
-    pg_unreachable();
-}
-
-void CheckModes(const Request& request) {
-    if (strcmp(request.mode, "immediate") != 0) {
-        RaiseMode("maintenance mode", request.mode,
-                  strcmp(request.mode, "commit") == 0 || strcmp(request.mode, "async") == 0,
-                  "immediate");
-    }
-    if (strcmp(request.on_error, "abort") != 0) {
-        RaiseMode("error policy", request.on_error, strcmp(request.on_error, "stale") == 0,
-                  "abort");
-    }
-}
-
 constexpr int kMaxColumns = 800;
 
 struct Target {
@@ -114,15 +92,6 @@ void WarnOfRowSecurity(const Lineage* lineage) {
                                       "freshcrm.explain_row_security() writes them.")));
         }
         table_close(table, NoLock);
-    }
-}
-
-void CheckUserMappings(const Projection* projection) {
-    for (int i = 0; i < projection->lineage->source_count; ++i) {
-        Source* source = &projection->lineage->sources[i];
-        if (source->fallback != nullptr && source->fallback->query != nullptr) {
-            CheckUserMapping(projection, source);
-        }
     }
 }
 
@@ -220,7 +189,8 @@ Oid CreateSource(const char* query, const char* target) {
 }
 
 Oid CreateProjection(const Request& request) {
-    CheckModes(request);
+    (void)ModeNamed(request.mode);
+    CheckErrorPolicy(request.on_error);
     if (get_rel_relkind(request.source) == RELKIND_VIEW) {
         LockRelationOid(request.source, AccessShareLock);
         const pg::OwnerScope scope = pg::BeginAsOwner(CheckSource(request));

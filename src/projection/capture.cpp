@@ -4,6 +4,7 @@
 #include "projection/flush.hpp"
 #include "projection/partitions.hpp"
 #include "projection/restored.hpp"
+#include "projection/truncated.hpp"
 
 namespace freshcrm::projection {
 
@@ -45,6 +46,13 @@ bool MoreToCome(const TriggerData* trigger) {
 
 void CaptureFor(Projection* projection, const TriggerData* trigger) {
     const Oid named = RelationGetRelid(trigger->tg_relation);
+    if (!TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
+        ForgetEmptyTables(projection);
+    } else if (IsKnownEmpty(projection, named)) {
+        return;
+    } else {
+        RememberEmptyTables(projection);
+    }
     bool found = false;
     for (int i = 0; i < projection->lineage->source_count; ++i) {
         Source* source = &projection->lineage->sources[i];

@@ -1,6 +1,7 @@
 #include "projection/changes.hpp"
 
 #include "pg/owner_scope.hpp"
+#include "projection/recompute.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -255,22 +256,34 @@ Changes* MakeChanges(Projection* projection, Source* source) {
         changes->starts[i] = MakeStarts(source->paths[i], context);
         PrepareExpressions(projection, &source->paths[i]);
     }
+    changes->keys = MakeProjectionKeys(projection, context);
     MemoryContextSwitchTo(caller);
     return changes;
 }
 
-void FreeChanges(Changes* changes) {
+void FinishChanges(Changes* changes) {
+    if (changes->reading) {
+        return;  // what is half read goes with the transaction
+    }
+    if (changes->keep) {
+        for (int i = 0; i < changes->source->path_count; ++i) {
+            changes->everything = !Rewind(&changes->starts[i]) || changes->everything;
+        }
+        changes->everything = !Rewind(&changes->keys) || changes->everything;
+        return;
+    }
     if (changes->rows != nullptr) {
         tuplestore_end(changes->rows);
     }
     for (int i = 0; i < changes->source->path_count; ++i) {
         FreeTuples(&changes->starts[i]);
     }
+    FreeTuples(&changes->keys);
     MemoryContextDelete(changes->context);
 }
 
 bool AnyChange(const Changes* changes) {
-    if (changes->everything) {
+    if (changes->everything || changes->reading) {
         return true;
     }
     if (changes->source->fallback != nullptr) {
@@ -312,6 +325,7 @@ void AddRow(RowReader* reader, TupleTableSlot* slot, bool is_new) {
 }
 
 void ReadTrigger(Changes* changes, const TriggerData* trigger) {
+    changes->everything = changes->everything || changes->reading;
     if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
         changes->everything = true;
         return;
@@ -319,6 +333,7 @@ void ReadTrigger(Changes* changes, const TriggerData* trigger) {
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "freshcrm changed rows", ALLOCSET_SMALL_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(context);
+    changes->reading = true;
     RowReader reader = BeginRows(changes, trigger->tg_relation);
     if (HasExpressions(changes->source)) {
         const pg::OwnerScope scope = pg::BeginAsOwner(changes->projection->owner);
@@ -327,6 +342,7 @@ void ReadTrigger(Changes* changes, const TriggerData* trigger) {
     } else {
         Read(&reader, trigger);
     }
+    changes->reading = false;
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(context);
 }

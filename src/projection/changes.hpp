@@ -23,12 +23,16 @@ struct Changes {
     bool new_links;         // paths of other rows may go through it as they did not before
     bool everything;        // not known row by row: all keys are affected
     Tuplestorestate* rows;  // the changed rows, old and new, for a user's mapping query; or null
+    KeySet keys;            // where they have been mapped already
+    bool reading;           // or an error has left it half read
+    bool keep;              // for another flush
 };
 
 // None yet. In a context of its own below the current one.
 Changes* MakeChanges(Projection* projection, Source* source);
 
-void FreeChanges(Changes* changes);
+// After they have been followed: frees them, or makes them ready to be followed again.
+void FinishChanges(Changes* changes);
 
 bool AnyChange(const Changes* changes);
 

@@ -231,6 +231,17 @@ bool PassOnSource(Oid view) {
     return found;
 }
 
+void ChangeDefinition(const Definition& definition) {
+    Oid types[] = {INT4OID, TEXTOID, TEXTOID, JSONBOID, OIDARRAYOID};
+    Datum values[] = {Int32GetDatum(definition.id), CStringGetTextDatum(definition.mode),
+                      CStringGetTextDatum(definition.on_error), definition.options,
+                      OidArray(definition.fallback_tables)};
+    Change(
+        "UPDATE freshcrm.projection SET mode = $2, on_error = $3, options = $4, "
+        "fallback_tables = $5::regclass[] WHERE id = $1",
+        lengthof(types), types, values);
+}
+
 void SetColumns(int32 id, const List* keys, const List* columns) {
     Oid types[] = {INT4OID, NAMEARRAYOID, NAMEARRAYOID};
     Datum values[] = {Int32GetDatum(id), NameArray(keys), NameArray(columns)};

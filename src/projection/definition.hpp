@@ -73,6 +73,8 @@ List* DanglingDefinitions();
 int32 AddDefinition(const Definition& definition);
 void RemoveDefinition(int32 id);
 
+// Changes mode, on_error, options and fallback_tables.
+void ChangeDefinition(const Definition& definition);
 void SetColumns(int32 id, const List* keys, const List* columns);
 void SetWhole(int32 id, Oid whole);
 // Makes a restored one whole, if none of its tables was written; returns whether. Waits for who is

@@ -1,6 +1,7 @@
 #include "projection/equalities.hpp"
 
 extern "C" {
+#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/typcache.h"
@@ -56,7 +57,7 @@ void AddEquality(const Place& place, const OpExpr* op, const Resolved& left, con
     op_input_types(op->opno, &left_type, &right_type);
     left_type = OperandType(*view, left_type, left.column);
     const bool is_element = element || right.element;
-    if (is_element && IsPolymorphicType(right_type)) {
+    if (is_element && (IsPolymorphicType(right_type) || right_type == RECORDOID)) {
         return;
     }
     if (!is_element) {

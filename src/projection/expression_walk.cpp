@@ -2,6 +2,7 @@
 
 #include "pg/tree_walker.hpp"
 #include "projection/equalities.hpp"
+#include "projection/generated.hpp"
 #include "projection/immutable.hpp"
 #include "projection/ordering.hpp"
 #include "projection/traceable.hpp"
@@ -51,7 +52,7 @@ void Watch(Walk* walk, const Var* var) {
             "The view reads a system column of it, which changes without a change of data.");
     }
     if (var->varattno > 0) {
-        occurrence->watched = bms_add_member(occurrence->watched, var->varattno);
+        occurrence->watched = AddWithOrigin(occurrence->watched, occurrence->relid, var->varattno);
         return;
     }
     // A whole-row reference: every column, also those added since the view was made.

@@ -2,6 +2,7 @@
 
 #include "pg/entry.hpp"
 #include "pg/spi.hpp"
+#include "projection/deferred.hpp"
 #include "projection/links.hpp"
 #include "projection/maintain.hpp"
 #include "projection/recompute.hpp"
@@ -31,6 +32,7 @@ struct Queue {
     int nest_level;
     List* waiting;  // of Changes*
     List* frames;   // of Frame*, the innermost last
+    bool at_end;    // what is deferred is being worked off: nothing more is deferred
 };
 
 Queue* queue = nullptr;
@@ -132,7 +134,7 @@ bool AffectAllKeys(const Projection* projection, const List* list) {
     foreach (cell, list) {
         const auto* changes = static_cast<Changes*>(lfirst(cell));
         const Fallback* fallback = changes->source->fallback;
-        if (changes->everything || changes->projection != projection ||
+        if (changes->everything || changes->reading || changes->projection != projection ||
             (fallback != nullptr && fallback->query == nullptr)) {
             return true;
         }
@@ -163,14 +165,24 @@ void RecomputeAffectedKeys(Projection* projection, const List* list) {
 void FlushNext() {
     const int32 id = NextProjection()->id;
     const List* list = TakeWaiting(id);
-    Projection* projection = OpenProjection(id);
+    Projection* projection = OpenMaintained(id);
+    if (projection == nullptr) {
+        return;  // dropped since
+    }
     Maintain(projection, [&] { RecomputeChanges(projection, list); });
 }
 
-// A statement's last trigger flushes; these are for one that did not fire.
+// A statement's last trigger flushes; here it is done for one that did not fire.
 void OnTransactionEvent(XactEvent event, void*) {
-    if (queue != nullptr && (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)) {
-        Flush();
+    if (event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PRE_PREPARE) {
+        return;
+    }
+    // The server has fired deferred triggers before; those on targets have been queued now, and may
+    // write in turn.
+    while (queue != nullptr || AnyDeferred()) {
+        PushActiveSnapshot(GetTransactionSnapshot());  // no statement is running any more
+        FlushDeferred();
+        PopActiveSnapshot();
         AfterTriggerFireDeferred();
     }
 }
@@ -193,6 +205,10 @@ void OnSubtransactionEvent(SubXactEvent event, SubTransactionId, SubTransactionI
 }  // namespace
 
 void Enqueue(Projection* projection, Source* source, const TriggerData* trigger) {
+    if (projection->mode == Mode::kCommit && (queue == nullptr || !queue->at_end)) {
+        Defer(projection, source, trigger);
+        return;
+    }
     UseQueue();
     Changes* changes = FindWaiting(projection, source);
     if (changes == nullptr) {
@@ -211,6 +227,17 @@ void Flush() {
         FlushNext();
     }
     MemoryContextDelete(queue->context);
+}
+
+void FlushDeferred() {
+    UseQueue();
+    if (AnyDeferred() && queue->frames == NIL) {
+        MemoryContext caller = MemoryContextSwitchTo(queue->context);
+        queue->waiting = list_concat(queue->waiting, TakeDeferred());
+        queue->at_end = true;
+        MemoryContextSwitchTo(caller);
+    }
+    Flush();
 }
 
 void BeginWrite(const Projection* projection) {
@@ -242,7 +269,7 @@ void RecomputeChanges(Projection* projection, const List* changes) {
         RecomputeAffectedKeys(projection, changes);
     }
     foreach (cell, changes) {
-        FreeChanges(static_cast<Changes*>(lfirst(cell)));
+        FinishChanges(static_cast<Changes*>(lfirst(cell)));
     }
 }
 

@@ -6,6 +6,8 @@
 // until it is empty. So each projection is recomputed once, however many tables and projections it
 // reads.
 //
+// Changes for projections of mode commit wait for the end of the transaction (deferred.hpp).
+//
 // A trigger of the user on a target, in the middle of a flush, finds its own changes followed after
 // the flush, not before.
 #pragma once
@@ -19,6 +21,9 @@ void Enqueue(Projection* projection, Source* source, const TriggerData* trigger)
 
 // Works the queue off, unless that is going on already.
 void Flush();
+
+// And what is deferred (deferred.hpp).
+void FlushDeferred();
 
 // Around the writing of rows of a projection: what its writes change of what projections read is
 // followed at the end, not in between. Raises 55006 when a trigger on the target's rows asks for

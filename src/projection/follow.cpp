@@ -7,6 +7,7 @@
 #include "projection/definition.hpp"
 #include "projection/dependencies.hpp"
 #include "projection/maintain.hpp"
+#include "projection/partition_moves.hpp"
 #include "projection/recompute.hpp"
 #include "projection/restored.hpp"
 #include "projection/target.hpp"
@@ -120,9 +121,8 @@ const char* CheckTriggers(const Definition* definition, bool* changed) {
     return problem;
 }
 
-// Returns whether all rows are to be recomputed.
+// Returns whether writes had passed the projection by and are followed again.
 bool FollowTriggers(const Projection* projection, const Definition* definition, Reach reach) {
-    bool recompute = false;
     SPI_connect();
     if (reach == Reach::kDefinition) {
         CheckSourcePrivileges(projection->lineage);
@@ -133,16 +133,16 @@ bool FollowTriggers(const Projection* projection, const Definition* definition, 
     }
     // Triggers that are gone for another reason are left to who took them away.
     if (reach == Reach::kDefinition || (reach == Reach::kTable && definition->problem == nullptr)) {
-        recompute = SyncTriggers(projection, definition);
+        SyncTriggers(projection, definition);
     }
     RestoreFiring(FindTriggers(definition->id));
     bool changed;
     const char* problem = CheckTriggers(definition, &changed);
     SPI_finish();
-    return recompute || (changed && problem == nullptr);
+    return changed && problem == nullptr;
 }
 
-void FollowChange(Definition* definition, const Affected* affected) {
+void FollowChange(Definition* definition, const Affected* affected, const List* moves) {
     Reach reach = affected->reach;
     if (FollowOwner(definition, affected)) {
         reach = Reach::kDefinition;
@@ -152,6 +152,9 @@ void FollowChange(Definition* definition, const Affected* affected) {
     }
     if (FollowNewColumns(definition)) {
         reach = Reach::kDefinition;
+    }
+    if (affected->waiting) {
+        SetWhole(definition->id, definition->target);
     }
     if (affected->target) {
         CheckStillTarget(definition->target, definition->keys);
@@ -169,9 +172,11 @@ void FollowChange(Definition* definition, const Affected* affected) {
     pg::EndAsOwner(scope);
     recompute = recompute || reach == Reach::kDefinition ||
                 (reach == Reach::kTable && ReadsWholeRows(projection->lineage));
+    projection = OpenProjection(definition->id);
     if (recompute) {
-        projection = OpenProjection(definition->id);
         Maintain(projection, [&] { (void)RecomputeAll(projection); });
+    } else {
+        FollowMoves(projection, moves);
     }
 }
 
@@ -183,7 +188,23 @@ bool TriggersChanged(const Definition* definition) {
     return broken != (definition->problem != nullptr);
 }
 
-void Follow(const Affected* affected) {
+// Triggers for one projection and columns for its table are DDL, too, which is followed in turn:
+// that must not find this projection or others without the triggers that they are still to be
+// given.
+void SetAside(const List* affected) {
+    ListCell* cell;
+    foreach (cell, affected) {
+        auto* waiting = static_cast<Affected*>(lfirst(cell));
+        const Definition* definition = FindDefinition(waiting->id);
+        if (waiting->reach > Reach::kTriggers && definition != nullptr && IsWhole(definition) &&
+            definition->problem == nullptr && TriggersChanged(definition)) {
+            SetWhole(definition->id, InvalidOid);
+            waiting->waiting = true;
+        }
+    }
+}
+
+void Follow(const Affected* affected, const List* moves) {
     Definition* definition = FindDefinition(affected->id);
     // What is dropped is forgotten by a trigger of its own.
     if (definition == nullptr || !OidIsValid(pg::OwnerOfRelation(definition->target)) ||
@@ -195,7 +216,7 @@ void Follow(const Affected* affected) {
         FollowRestore(definition);
         return;
     }
-    if (!IsWhole(definition)) {
+    if (!affected->waiting && !IsWhole(definition)) {
         return;
     }
     ErrorContextCallback context{};
@@ -206,36 +227,43 @@ void Follow(const Affected* affected) {
     context.arg = const_cast<char*>(pg::RelationForMessage(definition->target));
     error_context_stack = &context;
     if (affected->reach != Reach::kTriggers || affected->target || TriggersChanged(definition)) {
-        FollowChange(definition, affected);
+        FollowChange(definition, affected, moves);
     }
     error_context_stack = context.previous;
 }
 
-void FollowAll(const List* affected) {
+void FollowAll(const List* affected, const List* moves) {
     if (affected == NIL) {
         return;
     }
     const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
+    SetAside(affected);
     ListCell* cell;
     foreach (cell, affected) {
-        Follow(static_cast<Affected*>(lfirst(cell)));
+        Follow(static_cast<Affected*>(lfirst(cell)), moves);
     }
     pg::EndAsOwner(scope);
 }
 
 }  // namespace
 
-void FollowCommands(bool made_trigger) {
-    if (made_trigger && OidIsValid(DefinitionTable())) {
+void FollowCommands(const Node* command) {
+    if (IsA(command, CreateTrigStmt) && OidIsValid(DefinitionTable())) {
         const pg::OwnerScope scope = pg::BeginAsOwner(OwnerOfDefinitions());
         WaitForDefinitions();
         pg::EndAsOwner(scope);
     }
-    FollowAll(AffectedByCommands());
+    const List* moves = PartitionMoves(command);
+    FollowAll(AffectedByCommands(MovedTables(moves)), moves);
 }
 
 void FollowDrops() {
-    FollowAll(AffectedByDrops());
+    ListCell* cell;
+    foreach (cell, AffectedByDroppedIndexes()) {
+        const Definition* definition = FindDefinition(lfirst_int(cell));
+        CheckStillTarget(definition->target, definition->keys);
+    }
+    FollowAll(AffectedByDrops(), NIL);
 }
 
 }  // namespace freshcrm::projection

@@ -7,6 +7,7 @@
 //     the view's owner                          the target's owner, if the user may; recomputed
 //     a trigger missing or disabled             a warning, and the projection's state is broken;
 //                                               recomputed when it is whole again
+//     a partition attached or detached          the keys of its rows recomputed
 //     anything else of a table of the view      lineage is traced anew
 //
 // What cannot be followed fails, and the DDL with it: a query that cannot be traced (0A000), a
@@ -14,12 +15,18 @@
 // (21000, 23502).
 #pragma once
 
+#include "pg/postgres.hpp"
+
+extern "C" {
+#include "nodes/nodes.h"
+}
+
 namespace freshcrm::projection {
 
-// To be called by a trigger on ddl_command_end; `made_trigger` says that it is of CREATE TRIGGER.
-void FollowCommands(bool made_trigger);
+// To be called by a trigger on ddl_command_end, with the parse tree of the command.
+void FollowCommands(const Node* command);
 
-// To be called by a trigger on sql_drop: triggers that are gone.
+// To be called by a trigger on sql_drop: triggers that are gone, and indexes.
 void FollowDrops();
 
 }  // namespace freshcrm::projection

@@ -283,6 +283,17 @@ bool NextPiece(KeySet* set, int most, KeySet* piece) {
     return true;
 }
 
+bool Rewind(KeySet* set) {
+    set->next = 0;
+    if (set->spill == nullptr) {
+        return true;
+    }
+    EndSort(set);
+    set->spill = nullptr;
+    ForgetTuples(set);
+    return false;
+}
+
 void FreeTuples(KeySet* set) {
     EndSort(set);
     ForgetTuples(set);

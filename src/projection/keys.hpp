@@ -65,6 +65,10 @@ void SortUnique(KeySet* set);
 // They are good until the next call. Returns false at the end.
 bool NextPiece(KeySet* set, int most, KeySet* piece);
 
+// Makes the pieces of a sorted set come again from the first, and tuples be added again. Returns
+// false where that cannot be: its tuples were on disk, and are gone.
+bool Rewind(KeySet* set);
+
 // Gives back the memory of the tuples and temporary files; the end of the set's resource owner does
 // it too.
 void FreeTuples(KeySet* set);

@@ -2,6 +2,7 @@
 
 #include "pg/names.hpp"
 #include "projection/array_rows.hpp"
+#include "projection/generated.hpp"
 #include "projection/wanted_index.hpp"
 
 extern "C" {
@@ -51,9 +52,13 @@ int TableNumber(const Writer& writer, int occurrence) {
 // The number of the start for a column of the changed row, added when it is new.
 int StartNumber(const WalkedView& view, Path* path, const ColumnRef& column, bool element) {
     Expr* expression = ExpressionOf(view, column);
+    if (expression == nullptr) {
+        expression = GenerationOf(OccurrenceAt(view, column.occurrence).relid,
+                                  static_cast<AttrNumber>(column.column));
+    }
     for (int i = 0; i < path->start_count; ++i) {
         const Start& start = path->starts[i];
-        if (start.element == element && start.expression == expression &&
+        if (start.element == element && equal(start.expression, expression) &&
             (expression != nullptr || start.column == column.column)) {
             return i;
         }
@@ -213,7 +218,8 @@ bool AddLink(const Writer& writer, const PathCondition& condition) {
         return false;
     }
     Path* path = writer.path;
-    const int start = StartNumber(writer.view, path, condition.probe, equality.element && enters_left);
+    const int start =
+        StartNumber(writer.view, path, condition.probe, equality.element && enters_left);
     if (!IsBinaryCoercible(path->starts[start].type,
                            enters_left ? equality.right_type : equality.left_type)) {
         return false;
@@ -299,8 +305,8 @@ void SetLinks(const Writer& writer, const KeyColumn* keys) {
     path->links_many = LinksQuery(writer, keys, true);
     ListCell* cell;
     foreach (cell, writer.flat.tables) {
-        path->tables = list_append_unique_oid(path->tables,
-                                              OccurrenceAt(writer.view, lfirst_int(cell)).relid);
+        path->tables =
+            list_append_unique_oid(path->tables, OccurrenceAt(writer.view, lfirst_int(cell)).relid);
     }
 }
 
@@ -394,7 +400,8 @@ Bitmapset* LinkingColumns(const WalkedView& view, int occurrence, const FlatPath
                 columns = bms_add_member(columns, i + FirstLowInvalidHeapAttributeNumber);
             }
         } else {
-            columns = bms_add_member(columns, column.column);
+            columns = AddWithOrigin(columns, OccurrenceAt(view, occurrence).relid,
+                                    static_cast<AttrNumber>(column.column));
         }
     };
     ListCell* cell;

@@ -201,6 +201,7 @@ Projection* Load(int32 id, bool maintained) {
     projection->restored = IsRestored(definition);
     projection->context = context;
     FindOwner(projection);
+    projection->mode = ModeNamed(definition->mode);
     projection->rank = RankOf(definition->source);
     projection->columns = CopyColumns(definition->source);
     FindStoredColumns(projection, definition->columns);
@@ -277,8 +278,8 @@ Projection* OpenMaintained(int32 id) {
     return Open(id, true);
 }
 
-Projection* OpenOwned(Oid target) {
-    const Definition* definition = FindDefinitionOf(target);
+Definition* FindOwned(Oid target) {
+    Definition* definition = FindDefinitionOf(target);
     if (definition == nullptr) {
         ereport(ERROR,
                 (errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -288,7 +289,11 @@ Projection* OpenOwned(Oid target) {
     if (!pg_class_ownercheck(target, GetUserId())) {
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));
     }
-    return OpenProjection(definition->id);
+    return definition;
+}
+
+Projection* OpenOwned(Oid target) {
+    return OpenProjection(FindOwned(target)->id);
 }
 
 void InitProjectionCache() {

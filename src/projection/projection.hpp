@@ -6,8 +6,11 @@
 
 #include "etag/row_digest.hpp"
 #include "projection/lineage.hpp"
+#include "projection/modes.hpp"
 
 namespace freshcrm::projection {
+
+struct Definition;  // definition.hpp
 
 // The bookkeeping columns of a target; a view cannot have columns of these names.
 inline constexpr const char* kUpdatedAt = "updated_at";
@@ -50,6 +53,7 @@ struct Projection {
     Oid owner;         // of view and target: as whom maintenance runs
     bool restored;     // see IsRestored()
     const char* name;  // the target, for messages
+    Mode mode;
     int rank;          // more than that of any projection whose table the view reads
 
     TupleDesc columns;          // of the view
@@ -71,8 +75,9 @@ struct Projection {
 // owner, and what TraceLineage() raises.
 Projection* OpenProjection(int32 id);
 
-// The projection of this target, for what only its owner may do. Raises 42704 when it is none, 42501
-// when the current user is another, and what OpenProjection() raises.
+// The projection of this target, for what only its owner may do. Raise 42704 when it is none, 42501
+// when the current user is another; OpenOwned() what OpenProjection() raises, too.
+Definition* FindOwned(Oid target);
 Projection* OpenOwned(Oid target);
 
 // As OpenProjection(), for upkeep; null when there is no definition or it IsRestored().

@@ -1,12 +1,16 @@
 // The SQL functions of projections.
 #include "pg/entry.hpp"
 #include "pg/names.hpp"
+#include "projection/alter.hpp"
 #include "projection/build.hpp"
 #include "projection/capture.hpp"
+#include "projection/ddl_start.hpp"
 #include "projection/definition.hpp"
 #include "projection/explain.hpp"
+#include "projection/flush.hpp"
 #include "projection/follow.hpp"
 #include "projection/maintain.hpp"
+#include "projection/own_triggers.hpp"
 #include "projection/query_text.hpp"
 #include "projection/rebuild.hpp"
 #include "projection/restored.hpp"
@@ -174,13 +178,33 @@ FRESHCRM_FUNCTION(freshcrm_create_projection_of_query) {
     RequireArgument(fcinfo, 2, "target");
     const char* query = text_to_cstring(PG_GETARG_TEXT_PP(0));
     if (IsName(query)) {
-        request.source =
-            DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(query)));
+        request.source = DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(query)));
     } else {
         request.source = CreateSource(query, request.target);
         request.source_made = true;
     }
     PG_RETURN_OID(CreateProjection(request));
+}
+
+FRESHCRM_FUNCTION(freshcrm_alter_projection) {
+    RequireArgument(fcinfo, 0, "projection");
+    Alteration alteration{};
+    if (!PG_ARGISNULL(1)) {
+        alteration.mode = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    }
+    if (!PG_ARGISNULL(2)) {
+        alteration.on_error = text_to_cstring(PG_GETARG_TEXT_PP(2));
+    }
+    if (!PG_ARGISNULL(3)) {
+        alteration.options = PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(3)));
+    }
+    AlterProjection(PG_GETARG_OID(0), alteration);
+    PG_RETURN_VOID();
+}
+
+FRESHCRM_FUNCTION(freshcrm_flush) {
+    FlushDeferred();
+    PG_RETURN_VOID();
 }
 
 FRESHCRM_FUNCTION(freshcrm_drop_projection) {
@@ -239,8 +263,7 @@ FRESHCRM_FUNCTION(freshcrm_rebuild_projection) {
     Datum values[] = {Int64GetDatum(counts.inserted), Int64GetDatum(counts.updated),
                       Int64GetDatum(counts.deleted)};
     bool value_nulls[lengthof(values)] = {};
-    PG_RETURN_DATUM(
-        HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, value_nulls)));
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, value_nulls)));
 }
 
 FRESHCRM_FUNCTION(freshcrm_explain_projection) {
@@ -275,7 +298,20 @@ FRESHCRM_FUNCTION(freshcrm_forget_dropped) {
                         errmsg("freshcrm.forget_dropped() was not called by an event trigger")));
     }
     ForgetDropped();
-    FollowDrops();
+    // DETACH PARTITION drops triggers of the partition; the whole of ALTER TABLE is followed at its
+    // end.
+    if (reinterpret_cast<EventTriggerData*>(fcinfo->context)->tag != CMDTAG_ALTER_TABLE) {
+        FollowDrops();
+    }
+    PG_RETURN_NULL();
+}
+
+FRESHCRM_FUNCTION(freshcrm_refuse_ddl) {
+    if (!CALLED_AS_EVENT_TRIGGER(fcinfo)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("freshcrm.refuse_ddl() was not called by an event trigger")));
+    }
+    RefuseConcurrent(reinterpret_cast<EventTriggerData*>(fcinfo->context)->parsetree);
     PG_RETURN_NULL();
 }
 
@@ -285,6 +321,8 @@ FRESHCRM_FUNCTION(freshcrm_follow_ddl) {
                         errmsg("freshcrm.follow_ddl() was not called by an event trigger")));
     }
     const auto* trigger = reinterpret_cast<EventTriggerData*>(fcinfo->context);
-    FollowCommands(trigger->tag == CMDTAG_CREATE_TRIGGER);
+    if (!IsOwnTrigger(trigger->parsetree)) {
+        FollowCommands(trigger->parsetree);
+    }
     PG_RETURN_NULL();
 }

@@ -59,6 +59,7 @@ struct Rewriting {
     int occurrence;  // -1: none met yet
     bool failed;
     Bitmapset* not_from;  // as of Resolved
+    bool grouping_sets;   // a column may be NULL in its place
 };
 
 Node* RewriteNode(Node* node, void* context) {
@@ -77,6 +78,9 @@ Node* RewriteNode(Node* node, void* context) {
             return node;
         }
         rewriting->occurrence = column->column.occurrence;
+        const Level* level =
+            LevelUp(rewriting->place.level, reinterpret_cast<Var*>(node)->varlevelsup);
+        rewriting->grouping_sets = rewriting->grouping_sets || level->query->groupingSets != NIL;
         rewriting->not_from = bms_union(rewriting->not_from, column->not_from);
         if (Expr* expression = ExpressionOf(*rewriting->place.view, column->column)) {
             return static_cast<Node*>(copyObjectImpl(expression));
@@ -121,7 +125,7 @@ bool MayBeMissing(const Place& place, int occurrence) {
 }
 
 List* ResolveExpression(const Place& place, Node* node) {
-    Rewriting rewriting{place, -1, false, nullptr};
+    Rewriting rewriting{place, -1, false, nullptr, false};
     Node* rewritten = RewriteNode(node, &rewriting);
     if (rewriting.failed || expression_returns_set(rewritten) || !IsUnambiguous(rewritten)) {
         return NIL;
@@ -131,7 +135,8 @@ List* ResolveExpression(const Place& place, Node* node) {
             Make(Resolved{{-1, 0}, NIL, false, nullptr, reinterpret_cast<Expr*>(rewritten)}));
     }
     // An expression that is not strict has a value also where there is no row to compute it from.
-    if (contain_nonstrict_functions(rewritten) && MayBeMissing(place, rewriting.occurrence)) {
+    if (contain_nonstrict_functions(rewritten) &&
+        (rewriting.grouping_sets || MayBeMissing(place, rewriting.occurrence))) {
         return NIL;
     }
     return list_make1(MakeResolved(
@@ -221,10 +226,11 @@ List* Resolve(const Place& place, Node* node) {
 }
 
 void CollectRestriction(const Place& place, Node* conjunct) {
-    Rewriting rewriting{place, -1, false, nullptr};
+    Rewriting rewriting{place, -1, false, nullptr, false};
     Node* rewritten = RewriteNode(conjunct, &rewriting);
     if (!rewriting.failed && rewriting.occurrence >= 0 && rewriting.not_from == nullptr &&
-        IsAround(place, rewriting.occurrence) && !MayBeMissing(place, rewriting.occurrence)) {
+        !rewriting.grouping_sets && IsAround(place, rewriting.occurrence) &&
+        !MayBeMissing(place, rewriting.occurrence)) {
         auto* occurrence =
             static_cast<WalkedOccurrence*>(list_nth(place.view->occurrences, rewriting.occurrence));
         occurrence->quals = lappend(occurrence->quals, rewritten);

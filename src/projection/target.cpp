@@ -74,12 +74,15 @@ void CheckColumn(Oid target, const char* name, Oid type, int32 typmod, Oid colla
     }
 }
 
-// Whether an index has exactly these columns, in any order, and none of their values twice.
-bool HasUniqueIndex(Relation table, const Bitmapset* keys) {
+// Whether an index, other than `without`, has exactly these columns, in any order, and none of their
+// values twice.
+bool HasUniqueIndex(Relation table, const Bitmapset* keys, Oid without) {
     bool found = false;
     ListCell* cell;
     foreach (cell, RelationGetIndexList(table)) {
-        HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+        HeapTuple tuple = lfirst_oid(cell) == without
+                              ? nullptr
+                              : SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
         if (!HeapTupleIsValid(tuple)) {
             continue;
         }
@@ -107,7 +110,7 @@ const char* KeyList(const List* keys) {
     return list.data;
 }
 
-void CheckKeyOfTarget(Relation table, const List* keys) {
+void CheckKeyOfTarget(Relation table, const List* keys, Oid without = InvalidOid) {
     const Oid target = RelationGetRelid(table);
     Bitmapset* attnums = nullptr;
     bool nullable = false;
@@ -117,7 +120,7 @@ void CheckKeyOfTarget(Relation table, const List* keys) {
         attnums = bms_add_member(attnums, attnum);
         nullable = nullable || !TupleDescAttr(RelationGetDescr(table), attnum - 1)->attnotnull;
     }
-    if (nullable || !HasUniqueIndex(table, attnums)) {
+    if (nullable || !HasUniqueIndex(table, attnums, without)) {
         ereport(
             ERROR,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -196,7 +199,7 @@ void AddColumns(Oid source, Oid target, int count) {
     }
 }
 
-void CheckStillTarget(Oid target, const List* keys) {
+void CheckStillTarget(Oid target, const List* keys, Oid without) {
     const char* unfit = UnfitKind(target);
     if (unfit == nullptr && (!HasColumn(target, kUpdatedAt, TIMESTAMPTZOID) ||
                              !HasColumn(target, kVersionEtag, TEXTOID))) {
@@ -210,7 +213,7 @@ void CheckStillTarget(Oid target, const List* keys) {
                  errhint("Drop the projection first, with freshcrm.drop_projection().")));
     }
     Relation table = table_open(target, AccessShareLock);
-    CheckKeyOfTarget(table, keys);
+    CheckKeyOfTarget(table, keys, without);
     table_close(table, NoLock);
 }
 

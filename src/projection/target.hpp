@@ -29,8 +29,8 @@ List* ColumnNames(Oid relid);
 void AddColumns(Oid source, Oid target, int count);
 
 // Raises 55000 unless the table can still be a target: ordinary, permanent, with its bookkeeping
-// columns and a unique index on the key.
-void CheckStillTarget(Oid target, const List* keys);
+// columns and a unique index on the key, another one than `without`.
+void CheckStillTarget(Oid target, const List* keys, Oid without = InvalidOid);
 
 // Raises unless the table `target` has exactly these columns and a unique index on the key; see
 // CreateProjection() for the SQLSTATEs.

@@ -128,11 +128,22 @@ void AddMapped(Changes* changes, Path* path, const KeySet* starts, KeySet* keys)
 
 }  // namespace
 
+void MapChangedRows(Changes* changes) {
+    KeySink sink{changes, &changes->keys};
+    RunUserMapping(changes->projection, changes->source, changes->rows,
+                   {CheckTypes, AddKey, &sink});
+    tuplestore_clear(changes->rows);
+}
+
 void TraceKeys(Changes* changes, KeySet* keys) {
-    if (changes->rows != nullptr) {
-        KeySink sink{changes, keys};
-        RunUserMapping(changes->projection, changes->source, changes->rows,
-                       {CheckTypes, AddKey, &sink});
+    if (changes->rows != nullptr && tuplestore_tuple_count(changes->rows) > 0) {
+        MapChangedRows(changes);
+    }
+    SortUnique(&changes->keys);
+    for (KeySet piece; NextPiece(&changes->keys, INT_MAX, &piece);) {
+        for (int i = 0; i < piece.count; ++i) {
+            Add(keys, Tuple(&piece, i));
+        }
     }
     for (int i = 0; i < changes->source->path_count; ++i) {
         Path* path = &changes->source->paths[i];

@@ -51,6 +51,34 @@ bool Reads(const Projection* projection, Oid table) {
     return false;
 }
 
+// The tables that lack triggers, of a statement or, but for partitions, of a row. A list of OIDs.
+List* TablesWithout(const List* triggers, const Projection* projection) {
+    List* with_statement = NIL;
+    List* with_row = NIL;
+    ListCell* cell;
+    foreach (cell, triggers) {
+        const auto* trigger = static_cast<CaptureTrigger*>(lfirst(cell));
+        List** with = trigger->for_row ? &with_row : &with_statement;
+        *with = lappend_oid(*with, trigger->table);
+    }
+    List* without = NIL;
+    for (int i = 0; i < projection->lineage->source_count; ++i) {
+        foreach (cell, TriggerTables(projection->lineage->sources[i].relid)) {
+            const Oid table = lfirst_oid(cell);
+            if (!list_member_oid(with_statement, table) ||
+                (!get_rel_relispartition(table) && !list_member_oid(with_row, table))) {
+                without = list_append_unique_oid(without, table);
+            }
+        }
+    }
+    return without;
+}
+
+// From before the table became a partition: its root's comes under the same name.
+bool IsRowTriggerOfOwn(const CaptureTrigger* trigger) {
+    return trigger->for_row && !trigger->copy && get_rel_relispartition(trigger->table);
+}
+
 // While triggers are made one by one, what sees each of them must not find the others missing.
 void MakeMissing(const Projection* projection, const Definition* definition) {
     SetWhole(definition->id, InvalidOid);
@@ -82,24 +110,15 @@ bool HasAllTriggers(const Definition* definition) {
     return FindTriggers(definition->id) != NIL && FirstProblem(definition, true) == nullptr;
 }
 
-bool SyncTriggers(const Projection* projection, const Definition* definition) {
-    List* missing = NIL;
-    for (int i = 0; i < projection->lineage->source_count; ++i) {
-        missing =
-            list_concat_unique_oid(missing, TriggerTables(projection->lineage->sources[i].relid));
-    }
+void SyncTriggers(const Projection* projection, const Definition* definition) {
     const List* triggers = FindTriggers(definition->id);
+    const List* missing = TablesWithout(triggers, projection);
+    List* superfluous = NIL;
     ListCell* cell;
     foreach (cell, triggers) {
-        const auto* trigger = static_cast<CaptureTrigger*>(lfirst(cell));
-        if (!trigger->for_row) {
-            missing = list_delete_oid(missing, trigger->table);
-        }
-    }
-    List* superfluous = NIL;
-    foreach (cell, triggers) {
         auto* trigger = static_cast<CaptureTrigger*>(lfirst(cell));
-        if (!Reads(projection, trigger->table) || list_member_oid(missing, trigger->table)) {
+        if (!Reads(projection, trigger->table) || list_member_oid(missing, trigger->table) ||
+            IsRowTriggerOfOwn(trigger)) {
             superfluous = lappend(superfluous, trigger);
         }
     }
@@ -107,7 +126,6 @@ bool SyncTriggers(const Projection* projection, const Definition* definition) {
     if (missing != NIL) {
         MakeMissing(projection, definition);
     }
-    return missing != NIL || superfluous != NIL;
 }
 
 void RepairTriggers(const Projection* projection) {

@@ -15,8 +15,8 @@ const char* TriggerProblem(const Definition* definition);
 bool HasAllTriggers(const Definition* definition);
 
 // Makes triggers on tables of the view that have none, as the current user, and drops those on
-// tables that it does not read. Returns whether there was anything to do.
-bool SyncTriggers(const Projection* projection, const Definition* definition);
+// tables that it does not read.
+void SyncTriggers(const Projection* projection, const Definition* definition);
 
 // Makes all anew, as the projection's owner, where TriggerProblem() complains. A restored
 // projection is whole then (restored.hpp).

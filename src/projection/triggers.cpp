@@ -3,10 +3,12 @@
 #include "pg/ddl.hpp"
 #include "pg/names.hpp"
 #include "projection/options.hpp"
+#include "projection/own_triggers.hpp"
 #include "projection/partitions.hpp"
 
 extern "C" {
 #include "access/genam.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
@@ -63,6 +65,29 @@ void Run(const char* sql) {
     }
 }
 
+// ATTACH PARTITION gives the partition a copy of the root's row trigger, and fails where it has one
+// of that name: as a table of the same projection it may. So a partitioned table's has a name of
+// its own.
+const char* RowTriggerName(Oid table, const char* name, int32 id) {
+    if (get_rel_relkind(table) != RELKIND_PARTITIONED_TABLE) {
+        return psprintf("%s_replica", name);
+    }
+    CommandCounterIncrement();
+    const List* triggers = FindTriggers(id);
+    for (char digit = '1';; ++digit) {
+        const char* candidate = psprintf("%s_replica%c", name, digit);
+        bool is_free = true;
+        ListCell* cell;
+        foreach (cell, triggers) {
+            is_free =
+                is_free && strcmp(static_cast<CaptureTrigger*>(lfirst(cell))->name, candidate) != 0;
+        }
+        if (is_free || digit == '9') {
+            return candidate;
+        }
+    }
+}
+
 void CreateTriggersOn(Oid table, const char* name, int32 id, bool is_partition) {
     const char* relation = pg::QualifiedRelation(table);
     for (const Event& event : kEvents) {
@@ -77,7 +102,7 @@ void CreateTriggersOn(Oid table, const char* name, int32 id, bool is_partition) 
     // partition has its root's.
     pg::SetTriggerFiring(table, psprintf("%s_truncate", name), TRIGGER_FIRES_ALWAYS);
     if (!is_partition) {
-        const char* replica = psprintf("%s_replica", name);
+        const char* replica = RowTriggerName(table, name, id);
         Run(
             psprintf("CREATE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW "
                      "EXECUTE FUNCTION freshcrm.capture('%d')",
@@ -107,6 +132,7 @@ bool HasTriggers(int32 id, Oid table) {
 }  // namespace
 
 void CreateTriggers(const Projection* projection, Datum options) {
+    BeginOwnTriggers(projection->id);
     for (int i = 0; i < projection->lineage->source_count; ++i) {
         const Oid source = projection->lineage->sources[i].relid;
         const char* name = TriggerNameOption(options, source);
@@ -123,6 +149,22 @@ void CreateTriggers(const Projection* projection, Datum options) {
             }
         }
     }
+    EndOwnTriggers();
+}
+
+bool HasCaptureTriggers(Oid table) {
+    Relation relation = try_relation_open(table, AccessShareLock);
+    if (relation == nullptr) {
+        return false;
+    }
+    const TriggerDesc* triggers = relation->trigdesc;
+    const Oid function = CaptureFunction();
+    bool found = false;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
+        found = found || triggers->triggers[i].tgfoid == function;
+    }
+    relation_close(relation, AccessShareLock);
+    return found;
 }
 
 List* FindTriggers(int32 id) {

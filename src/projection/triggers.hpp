@@ -22,9 +22,13 @@ List* FindTriggers(int32 id);
 // Makes four statement-level AFTER triggers on every base table, one an event, and a row trigger
 // for the replication role replica, as the current user, who needs TRIGGER on the tables; likewise
 // on the tables through which they change (partitions.hpp). They are called <name>_insert, <name>
-// (of UPDATE), <name>_delete, <name>_truncate and <name>_replica; the name is the option
-// trigger_names' or freshcrm_<id>. Leaves out the tables that have some. Within SPI.
+// (of UPDATE), <name>_delete, <name>_truncate and <name>_replica (with a digit on a partitioned
+// table); the name is the option trigger_names' or freshcrm_<id>. Leaves out the tables that have
+// some. Within SPI.
 void CreateTriggers(const Projection* projection, Datum options);
+
+// Whether the table has triggers of any projection.
+bool HasCaptureTriggers(Oid table);
 
 // Lets triggers that were disabled and enabled again fire when they were made to.
 void RestoreFiring(const List* triggers);

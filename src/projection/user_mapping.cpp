@@ -136,4 +136,13 @@ void RunUserMapping(const Projection* projection, Source* source, Tuplestorestat
     });
 }
 
+void CheckUserMappings(const Projection* projection) {
+    for (int i = 0; i < projection->lineage->source_count; ++i) {
+        Source* source = &projection->lineage->sources[i];
+        if (source->fallback != nullptr && source->fallback->query != nullptr) {
+            CheckUserMapping(projection, source);
+        }
+    }
+}
+
 }  // namespace freshcrm::projection

@@ -24,6 +24,8 @@ namespace freshcrm::projection {
 // it as a query. Within Maintain().
 void CheckUserMapping(const Projection* projection, Source* source);
 
+void CheckUserMappings(const Projection* projection);
+
 // Runs the mapping query on changed rows of the source and hands over the keys. Within Maintain(),
 // under the active snapshot.
 void RunUserMapping(const Projection* projection, Source* source, Tuplestorestate* rows,

@@ -78,6 +78,14 @@ DROP INDEX gone_id;
 CREATE INDEX gone_id ON n (id) WHERE kind = 'call';
 SELECT base_table, traced, wanted_index, index_exists FROM freshcrm.explain_projection('v', '{id}');
 DROP VIEW v;
+-- What is asked of the row that LIMIT has chosen is not asked of those that it chooses from.
+CREATE VIEW v AS SELECT o.id, x.kind FROM o CROSS JOIN LATERAL (SELECT n.kind FROM n WHERE n.o_id = o.id AND n.gone IS NULL ORDER BY n.id LIMIT 1) x WHERE x.kind = 'call';
+DROP INDEX gone_o_id;
+CREATE INDEX called ON n (o_id) WHERE kind = 'call';
+SELECT base_table, traced, wanted_index, index_exists FROM freshcrm.explain_projection('v', '{id}');
+CREATE INDEX gone_o_id ON n (o_id) WHERE gone IS NULL;
+SELECT base_table, traced, wanted_index, index_exists FROM freshcrm.explain_projection('v', '{id}');
+DROP VIEW v;
 DROP TABLE n, o;
 
 -- Other kinds of tracing.

@@ -286,6 +286,16 @@ ALTER TABLE p3 DISABLE TRIGGER USER;
 SELECT * FROM freshcrm.verify_projection('s_hot', repair => true);
 SELECT state, problem, difference(projection) FROM freshcrm.projections WHERE source = 's'::regclass;
 SELECT * FROM write_all();
+-- A further column of a partitioned table: the column and the triggers come without a warning, and later DDL is followed.
+CREATE VIEW grown AS SELECT c.id FROM c;
+SELECT freshcrm.create_projection('grown', '{id}');
+CREATE OR REPLACE VIEW grown AS SELECT c.id, (SELECT sum(p.amount) FROM p WHERE p.a_id = c.a_id) AS total FROM c;
+ALTER TABLE p DETACH PARTITION p3;
+SELECT difference('grown_hot'), difference('s_hot');
+SELECT count(*) FROM pg_trigger WHERE tgrelid = 'p3'::regclass AND tgfoid = 'freshcrm.capture'::regproc;
+ALTER TABLE p ATTACH PARTITION p3 FOR VALUES FROM (20) TO (30);
+SELECT difference('grown_hot'), difference('s_hot'), sum(total) FROM grown_hot;
+DROP VIEW grown; DROP TABLE grown_hot;
 CREATE FOREIGN DATA WRAPPER nothing;
 CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing;
 CREATE FOREIGN TABLE elsewhere PARTITION OF p FOR VALUES FROM (30) TO (40) SERVER nowhere;

@@ -62,5 +62,74 @@ RESET session_replication_role;
 
 SELECT freshcrm.drop_projection('lows_hot'), freshcrm.drop_projection('sums_hot'), freshcrm.drop_projection('by_lead_hot');
 SELECT count(*) FROM pg_trigger WHERE tgfoid = 'freshcrm.capture'::regproc;
+
+-- A generated column, as a key and as a link, of rows that come through the root and lie otherwise in the partition.
+CREATE TABLE calls (id integer, lead_id integer, kind integer GENERATED ALWAYS AS (lead_id % 3) STORED, note text) PARTITION BY RANGE (id);
+CREATE TABLE calls_old (junk integer, LIKE calls INCLUDING GENERATED);
+ALTER TABLE calls_old DROP COLUMN junk;
+ALTER TABLE calls ATTACH PARTITION calls_old FOR VALUES FROM (0) TO (10);
+CREATE TABLE calls_new PARTITION OF calls FOR VALUES FROM (10) TO (20);
+CREATE VIEW kinds AS SELECT kind, count(*) AS n FROM calls WHERE kind IS NOT NULL GROUP BY kind;
+CREATE VIEW old_kinds AS SELECT kind, count(*) AS n FROM calls_old WHERE kind IS NOT NULL GROUP BY kind;
+CREATE VIEW called AS SELECT l.id, (SELECT max(c.note) FROM calls c WHERE c.kind = l.id) AS note FROM leads l;
+SELECT freshcrm.create_projection('kinds', '{kind}'), freshcrm.create_projection('old_kinds', '{kind}'), freshcrm.create_projection('called', '{id}');
+CREATE FUNCTION kinds() RETURNS TABLE (kinds text, old_kinds text, called text, n numeric) LANGUAGE sql AS
+$$ SELECT difference('kinds_hot'), difference('old_kinds_hot'), difference('called_hot'), (SELECT sum(n) FROM kinds_hot) $$;
+INSERT INTO calls (id, lead_id, note) VALUES (1, 1, 'a'), (2, 2, 'b'), (11, 1, 'c'), (12, NULL, 'd');
+SELECT * FROM kinds();
+COPY calls (id, lead_id, note) FROM stdin;
+3	5	e
+13	4	f
+\.
+SELECT * FROM kinds();
+UPDATE calls SET lead_id = lead_id + 1;
+SELECT * FROM kinds();
+UPDATE calls SET id = id - 5, lead_id = 1 WHERE id = 12;
+SELECT * FROM kinds();
+UPDATE calls_old SET lead_id = 2, note = 'g' WHERE id = 1;
+MERGE INTO calls c USING (VALUES (4, 2), (2, 7)) v (id, lead) ON c.id = v.id WHEN MATCHED THEN UPDATE SET lead_id = v.lead WHEN NOT MATCHED THEN INSERT (id, lead_id) VALUES (v.id, v.lead);
+SELECT * FROM kinds();
+
+-- Several projections, when a partition is detached and attached below another: none is left without its triggers, nor
+-- with one too many. The view of a partition does not read what it was a partition of.
+CREATE TABLE calls_more PARTITION OF calls FOR VALUES FROM (20) TO (40) PARTITION BY RANGE (id);
+CREATE TABLE calls_20 PARTITION OF calls_more FOR VALUES FROM (20) TO (30);
+INSERT INTO calls_20 (id, lead_id) VALUES (20, 4), (21, 5);
+CREATE VIEW alone AS SELECT kind, count(*) AS n FROM calls_20 WHERE kind IS NOT NULL GROUP BY kind;
+SELECT freshcrm.create_projection('alone', '{kind}');
+ALTER TABLE calls_more DETACH PARTITION calls_20;
+SELECT k.*, difference('alone_hot') FROM kinds() k;
+UPDATE calls SET lead_id = lead_id + 1;
+UPDATE calls_20 SET lead_id = lead_id + 1;
+SELECT k.*, difference('alone_hot') FROM kinds() k;
+ALTER TABLE calls_more ATTACH PARTITION calls_20 FOR VALUES FROM (20) TO (30);
+SELECT k.*, difference('alone_hot') FROM kinds() k;
+UPDATE calls SET lead_id = lead_id + 1;
+SELECT k.*, difference('alone_hot') FROM kinds() k;
+SELECT projection, state, problem FROM freshcrm.projections ORDER BY projection::text;
+ALTER TABLE calls DETACH PARTITION calls_more;
+UPDATE calls SET lead_id = lead_id + 1;
+UPDATE calls_more SET lead_id = lead_id + 1;
+SELECT k.*, difference('alone_hot') FROM kinds() k;
+ALTER TABLE calls ATTACH PARTITION calls_more FOR VALUES FROM (20) TO (40);
+-- One that reads both.
+CREATE VIEW both_ways AS SELECT l.id, (SELECT count(*) FROM calls c WHERE c.lead_id = l.id) AS all_of_them, (SELECT count(*) FROM calls_old c WHERE c.lead_id = l.id) AS old,
+    (SELECT count(*) FROM calls_more c WHERE c.lead_id = l.id) AS more FROM leads l;
+SELECT freshcrm.create_projection('both_ways', '{id}');
+ALTER TABLE calls DETACH PARTITION calls_old;
+ALTER TABLE calls DETACH PARTITION calls_more;
+SET session_replication_role = replica;
+UPDATE calls SET lead_id = 1; UPDATE calls_old SET lead_id = 1; UPDATE calls_more SET lead_id = 1;
+RESET session_replication_role;
+SELECT difference('both_ways_hot');
+ALTER TABLE calls ATTACH PARTITION calls_old FOR VALUES FROM (0) TO (10);
+ALTER TABLE calls ATTACH PARTITION calls_more FOR VALUES FROM (20) TO (40);
+SET session_replication_role = replica;
+UPDATE calls SET lead_id = 2; UPDATE calls_more SET lead_id = 3;
+RESET session_replication_role;
+UPDATE calls SET lead_id = lead_id + 1;
+UPDATE calls_old SET lead_id = lead_id + 1;
+SELECT difference('both_ways_hot'), sum(all_of_them) AS all_of_them, sum(old) AS old, sum(more) AS more FROM both_ways_hot;
+SELECT projection, state, problem FROM freshcrm.projections WHERE state <> 'current';
 DROP SCHEMA parts CASCADE;
 DROP FUNCTION difference(regclass);

@@ -71,7 +71,7 @@ SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{id,id}')$$);
 SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{NULL}')$$);
 SELECT * FROM fails($$SELECT freshcrm.create_projection('good', NULL)$$);
 SELECT * FROM fails($$SELECT freshcrm.create_projection(NULL, '{id}')$$);
-SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{id}', mode => 'commit')$$);
+SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{id}', mode => 'async')$$);
 SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{id}', mode => 'never')$$);
 SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{id}', on_error => 'stale')$$);
 SELECT * FROM fails($$SELECT freshcrm.create_projection('good', '{id}', on_error => 'ignore')$$);

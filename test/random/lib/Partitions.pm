@@ -22,11 +22,11 @@ sub bounds
         my $modulus = 2 + roll(2);
         return map { "FOR VALUES WITH (MODULUS $modulus, REMAINDER $_)" } 0 .. $modulus - 1;
     }
-    my $rest = chance(0.75) ? 'DEFAULT' : ();
-    return (map({ 'FOR VALUES IN (' . join(', ', map { $value->($_) } @$_) . ')' } [ 1, 4, 5 ], [ 2, 3 ]), $rest) if $method eq 'LIST';
+    my @rest = chance(0.75) ? 'DEFAULT' : ();
+    return (map({ 'FOR VALUES IN (' . join(', ', map { $value->($_) } @$_) . ')' } [ 1, 4, 5 ], [ 2, 3 ]), @rest) if $method eq 'LIST';
     my ($low, $high) = map { $value->($_) } 3, 6;
     return ("FOR VALUES FROM (MINVALUE) TO ($low)", "FOR VALUES FROM ($low) TO ($high)",
-        chance(0.5) ? "FOR VALUES FROM ($high) TO (MAXVALUE)" : $rest);
+        chance(0.5) ? "FOR VALUES FROM ($high) TO (MAXVALUE)" : @rest);
 }
 
 # partition(TABLE): " PARTITION BY …" and the statements that make the partitions.

@@ -239,10 +239,10 @@ sub exception_block
         $fails, chance(0.5) ? statement() : 'NULL', chance(0.5) ? statement() . ';' : '';
 }
 
-# Rows one by one, by a cursor.
+# Rows one by one, by a cursor, which PostgreSQL does not do through a root.
 sub cursor
 {
-    my $table = pick(@tables);
+    my ($table) = some(1, grep { !leaves($_) } @tables) or return statement();
     my $set = set_list($table, $table->{name});
     return sprintf "DO \$do\$ DECLARE c CURSOR FOR SELECT FROM %s WHERE %s FOR UPDATE;\nBEGIN FOR r IN c LOOP %s WHERE CURRENT OF c; END LOOP; END \$do\$",
         $table->{name}, where($table), $set && chance(0.7) ? "UPDATE $table->{name} SET $set" : "DELETE FROM $table->{name}";

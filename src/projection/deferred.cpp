@@ -1,0 +1,97 @@
+#include "projection/deferred.hpp"
+
+#include "pg/spi.hpp"
+#include "projection/links.hpp"
+#include "projection/maintain.hpp"
+#include "projection/trace.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+}
+
+namespace freshcrm::projection {
+
+namespace {
+
+// In TopTransactionContext.
+struct Deferred {
+    MemoryContext context;
+    List* changes;
+};
+
+Deferred* deferred = nullptr;
+
+void UseDeferred() {
+    if (deferred != nullptr) {
+        return;
+    }
+    MemoryContext context =
+        AllocSetContextCreate(TopTransactionContext, "freshcrm deferred", ALLOCSET_SMALL_SIZES);
+    auto* made = static_cast<Deferred*>(MemoryContextAllocZero(context, sizeof(Deferred)));
+    made->context = context;
+    auto* callback = static_cast<MemoryContextCallback*>(
+        MemoryContextAllocZero(context, sizeof(MemoryContextCallback)));
+    callback->func = [](void*) { deferred = nullptr; };
+    MemoryContextRegisterResetCallback(context, callback);
+    deferred = made;
+}
+
+Changes* FindOrAdd(Projection* projection, Source* source) {
+    ListCell* cell;
+    foreach (cell, deferred->changes) {
+        auto* changes = static_cast<Changes*>(lfirst(cell));
+        if (changes->projection == projection && changes->source == source) {
+            return changes;
+        }
+    }
+    ResourceOwner caller_owner = CurrentResourceOwner;
+    CurrentResourceOwner = TopTransactionResourceOwner;
+    MemoryContext caller = MemoryContextSwitchTo(deferred->context);
+    Changes* changes = MakeChanges(projection, source);
+    deferred->changes = lappend(deferred->changes, changes);
+    MemoryContextSwitchTo(caller);
+    CurrentResourceOwner = caller_owner;
+    return changes;
+}
+
+void MapRows(Changes* changes) {
+    Projection* projection = changes->projection;
+    Maintain(projection, [&] {
+        LockChangedLinks(projection, list_make1(changes));
+        pg::PushFreshSnapshot();
+        MapChangedRows(changes);
+        PopActiveSnapshot();
+    });
+}
+
+}  // namespace
+
+void Defer(Projection* projection, Source* source, const TriggerData* trigger) {
+    UseDeferred();
+    Changes* changes = FindOrAdd(projection, source);
+    ReadTrigger(changes, trigger);
+    if (changes->rows != nullptr && tuplestore_tuple_count(changes->rows) > 0) {
+        MapRows(changes);
+    }
+}
+
+bool AnyDeferred() {
+    return deferred != nullptr && deferred->changes != NIL;
+}
+
+List* TakeDeferred() {
+    const bool keep = GetCurrentTransactionNestLevel() > 1;
+    List* taken = list_copy(deferred->changes);
+    ListCell* cell;
+    foreach (cell, taken) {
+        static_cast<Changes*>(lfirst(cell))->keep = keep;
+    }
+    if (!keep) {
+        deferred->changes = NIL;
+    }
+    return taken;
+}
+
+}  // namespace freshcrm::projection

@@ -1,0 +1,21 @@
+// Deferred: what projections of mode commit have to follow before the transaction ends.
+//
+// It outlives subtransactions. What one of them added and rolled back stays: following it finds
+// nothing to write.
+#pragma once
+
+#include "projection/changes.hpp"
+
+namespace freshcrm::projection {
+
+// Adds what the trigger saw. Changed rows that a user's query maps are mapped at once, since they
+// may not be there any more at the end.
+void Defer(Projection* projection, Source* source, const TriggerData* trigger);
+
+bool AnyDeferred();
+
+// Takes what is deferred, a list of Changes* in the current memory context. In a subtransaction it
+// also stays deferred (Changes::keep), since a rollback would take back what is made of it.
+List* TakeDeferred();
+
+}  // namespace freshcrm::projection

@@ -1,0 +1,157 @@
+-- Partitions that come and go: only the rows that they bring or take along are recomputed.
+\set ECHO none
+\getenv srcdir PG_ABS_SRCDIR
+\set file :srcdir '/include/compare.sql'
+\i :file
+SET client_min_messages = warning;
+\set ECHO all
+CREATE SCHEMA fp;
+SET search_path = fp, public;
+
+-- Making triggers is not followed itself: forty of them cost no looks at the definitions.
+CREATE TABLE few (id integer, amount integer) PARTITION BY RANGE (id);
+CREATE TABLE many (id integer, amount integer) PARTITION BY RANGE (id);
+DO $$
+BEGIN
+    FOR i IN 1..10 LOOP
+        EXECUTE format('CREATE TABLE many_%s PARTITION OF many FOR VALUES FROM (%s) TO (%s)', i, i * 10, i * 10 + 10);
+        CONTINUE WHEN i > 2;
+        EXECUTE format('CREATE TABLE few_%s PARTITION OF few FOR VALUES FROM (%s) TO (%s)', i, i * 10, i * 10 + 10);
+    END LOOP;
+END
+$$;
+CREATE VIEW few_view AS SELECT id, amount FROM few;
+CREATE VIEW many_view AS SELECT id, amount FROM many;
+CREATE FUNCTION scans_of_creating(source regclass) RETURNS bigint LANGUAGE plpgsql AS
+$$
+DECLARE scans bigint := (SELECT seq_scan + idx_scan FROM pg_stat_xact_user_tables WHERE relid = 'freshcrm.projection'::regclass);
+BEGIN
+    PERFORM freshcrm.create_projection(source, '{id}');
+    RETURN (SELECT seq_scan + idx_scan FROM pg_stat_xact_user_tables WHERE relid = 'freshcrm.projection'::regclass) - scans;
+END
+$$;
+SELECT scans_of_creating('few_view') < 10 AS few, scans_of_creating('many_view') < 10 AS many;
+-- Other commands are followed in between, also after an error.
+CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS
+$$
+BEGIN
+    IF current_setting('fp.fail', true) = 'on' THEN
+        RAISE EXCEPTION 'no triggers';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'fp.few_view'::regclass AND attname = 'more') THEN
+        CREATE OR REPLACE VIEW fp.few_view AS SELECT id, amount, 1 AS more FROM fp.few;
+    END IF;
+END
+$$;
+CREATE EVENT TRIGGER a_meddle ON ddl_command_end WHEN TAG IN ('CREATE TRIGGER') EXECUTE FUNCTION meddle();
+\set VERBOSITY terse
+SET fp.fail = on;
+SELECT freshcrm.create_projection('many_view', '{id}', 'second');
+DO $$ BEGIN PERFORM freshcrm.create_projection('many_view', '{id}', 'second'); EXCEPTION WHEN raise_exception THEN END $$;
+\set VERBOSITY default
+SET fp.fail = off;
+SELECT freshcrm.create_projection('many_view', '{id}', 'second');
+DROP EVENT TRIGGER a_meddle;
+INSERT INTO few VALUES (10, 1);
+INSERT INTO many VALUES (10, 1), (105, 2);
+SELECT projection, state, difference(projection) FROM freshcrm.projections ORDER BY 1;
+TABLE few_view_hot \gset row_
+SELECT :row_more AS more;
+DROP TABLE few, many, few_view_hot, many_view_hot, second CASCADE;
+
+-- What a partition brings or takes along is recomputed, and no other row: worked() counts the rows computed.
+CREATE SEQUENCE computed;
+CREATE FUNCTION counted(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS
+$$ BEGIN PERFORM nextval('fp.computed'); RETURN $1; END $$;
+CREATE FUNCTION worked(OUT rows bigint, OUT differences text) LANGUAGE plpgsql AS
+$$
+BEGIN
+    rows := (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM computed);
+    differences := (SELECT string_agg(projection || ': ' || state || ' ' || difference(projection), ', ') FROM freshcrm.projections
+                    WHERE difference(projection) IS NOT NULL OR state <> 'current');
+    PERFORM setval('computed', 1, false);
+END
+$$;
+CREATE TABLE leads (id integer PRIMARY KEY);
+INSERT INTO leads SELECT generate_series(1, 20);
+CREATE TABLE events (id integer, lead_id integer, amount integer) PARTITION BY RANGE (id);
+CREATE INDEX ON events (lead_id);
+CREATE TABLE low PARTITION OF events FOR VALUES FROM (0) TO (100);
+CREATE TABLE high (junk text, amount integer, lead_id integer, id integer) PARTITION BY RANGE (id);
+ALTER TABLE high DROP COLUMN junk;
+CREATE TABLE high_1 PARTITION OF high FOR VALUES FROM (100) TO (200);
+CREATE TABLE high_2 PARTITION OF high FOR VALUES FROM (200) TO (300);
+INSERT INTO low SELECT g, g, 1 FROM generate_series(1, 10) g;
+INSERT INTO high (id, lead_id, amount) VALUES (100, 1, 100), (101, 11, 100), (200, 12, 100);
+CREATE VIEW sums AS SELECT l.id, counted(l.id) AS n, (SELECT sum(e.amount) FROM events e WHERE e.lead_id = l.id) AS total FROM leads l;
+SELECT freshcrm.create_projection('sums', '{id}');
+SELECT worked();
+CREATE TABLE none PARTITION OF events FOR VALUES FROM (900) TO (1000);
+SELECT * FROM worked();
+ALTER TABLE events ATTACH PARTITION high FOR VALUES FROM (100) TO (300);
+SELECT * FROM worked();
+INSERT INTO none VALUES (900, 13, 1);
+INSERT INTO high_2 (id, lead_id, amount) VALUES (201, 13, 1);
+SELECT * FROM worked();
+ALTER TABLE events DETACH PARTITION none;
+SELECT * FROM worked();
+UPDATE none SET amount = 0;
+ALTER TABLE events DETACH PARTITION high;
+SELECT * FROM worked();
+UPDATE high SET amount = 0;
+SELECT * FROM worked();
+SELECT DISTINCT tgrelid::regclass FROM pg_trigger WHERE tgfoid = 'freshcrm.capture'::regproc ORDER BY 1;
+-- Taken back, and by a name of another search_path.
+BEGIN;
+SET LOCAL search_path = public;
+ALTER TABLE fp.events ATTACH PARTITION fp.high FOR VALUES FROM (100) TO (300);
+SET LOCAL search_path = fp, public;
+SELECT * FROM worked();
+ROLLBACK;
+SELECT * FROM worked();
+-- As any key of a changed row, those of an attached one must not be NULL, nor come twice.
+CREATE VIEW plain AS SELECT id, amount FROM events;
+SELECT freshcrm.create_projection('plain', '{id}');
+CREATE TABLE twice (LIKE events);
+INSERT INTO twice VALUES (300, 1, 1), (300, 1, 1);
+ALTER TABLE events ATTACH PARTITION twice FOR VALUES FROM (300) TO (400);
+DELETE FROM twice WHERE ctid = '(0,1)';
+ALTER TABLE events ATTACH PARTITION twice FOR VALUES FROM (300) TO (400);
+SELECT * FROM worked();
+DROP TABLE twice;
+SELECT * FROM worked();
+
+-- A partition that another view reads, or the same one: triggers follow its being a partition or a table by itself.
+CREATE VIEW of_part AS SELECT l.id, (SELECT sum(e.amount) FROM low e WHERE e.lead_id = l.id) AS part FROM leads l;
+CREATE VIEW of_both AS SELECT l.id, (SELECT sum(e.amount) FROM low e WHERE e.lead_id = l.id) AS part,
+    (SELECT sum(e.amount) FROM events e WHERE e.lead_id = l.id) AS total FROM leads l;
+CREATE VIEW of_other AS SELECT l.id, (SELECT sum(e.amount) FROM high_1 e WHERE e.lead_id = l.id) AS part FROM leads l;
+SELECT freshcrm.create_projection('of_part', '{id}'), freshcrm.create_projection('of_both', '{id}'), freshcrm.create_projection('of_other', '{id}');
+CREATE FUNCTION writes() RETURNS TABLE (written text, differences text) LANGUAGE plpgsql AS
+$$
+DECLARE name regclass; role text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['events', 'low', 'high', 'high_1']::regclass[] LOOP
+        FOREACH role IN ARRAY ARRAY['origin', 'replica'] LOOP
+            PERFORM set_config('session_replication_role', role, true);
+            EXECUTE format('UPDATE %s SET amount = amount + 1', name);
+            written := name || ' as ' || role;
+            differences := (w).differences FROM worked() w;
+            RETURN NEXT;
+        END LOOP;
+    END LOOP;
+    PERFORM set_config('session_replication_role', 'origin', true);
+END
+$$;
+ALTER TABLE events DETACH PARTITION low;
+SELECT * FROM worked();
+SELECT * FROM writes();
+ALTER TABLE events ATTACH PARTITION high FOR VALUES FROM (100) TO (300);
+SELECT * FROM worked();
+SELECT * FROM writes();
+ALTER TABLE high DETACH PARTITION high_1;
+SELECT * FROM worked();
+SELECT * FROM writes();
+DROP TABLE events, high_1, low CASCADE;
+DROP SCHEMA fp CASCADE;
+DROP FUNCTION difference(regclass);
