@@ -9,6 +9,7 @@
 #include "projection/maintain.hpp"
 #include "projection/options.hpp"
 #include "projection/partitions.hpp"
+#include "projection/ordering.hpp"
 #include "projection/query_text.hpp"
 #include "projection/restored.hpp"
 #include "projection/target.hpp"
@@ -137,6 +138,7 @@ Oid CreateAsOwner(const Request& request) {
     SetWhole(id, target.relid);
     SPI_finish();
     WarnOfRowSecurity(lineage);
+    NoticeUnordered(lineage->views, lineage->view_count);
     NoticeMissingIndexes(lineage);
     return target.relid;
 }

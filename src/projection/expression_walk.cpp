@@ -3,6 +3,8 @@
 #include "pg/tree_walker.hpp"
 #include "projection/equalities.hpp"
 #include "projection/generated.hpp"
+#include "projection/immutable.hpp"
+#include "projection/ordering.hpp"
 #include "projection/traceable.hpp"
 
 extern "C" {

@@ -123,12 +123,13 @@ void AddLinking(Lineage* lineage, const WalkedView& view, const FlatPath& flat) 
     ListCell* cell;
     foreach (cell, flat.tables) {
         Source* read = SourceOf(lineage, OccurrenceAt(view, lfirst_int(cell)).relid);
-        read->linking =
-            bms_join(read->linking, LinkingColumns(view, lfirst_int(cell), flat));
+        read->linking = bms_join(read->linking, LinkingColumns(view, lfirst_int(cell), flat));
     }
 }
 
-void AddOccurrence(Lineage* lineage, const WalkedView& view, int changed, List** flats) {
+// Adds its paths to `flats`, or its table to `unlinked` when there are none.
+void AddOccurrence(Lineage* lineage, const WalkedView& view, int changed, List** flats,
+                   List** unlinked) {
     const WalkedOccurrence& occurrence = OccurrenceAt(view, changed);
     Source* source = SourceOf(lineage, occurrence.relid);
     source->watched = bms_add_members(source->watched, occurrence.watched);
@@ -139,9 +140,7 @@ void AddOccurrence(Lineage* lineage, const WalkedView& view, int changed, List**
     }
     List* paths = FindFlatPaths(view, changed);
     if (paths == NIL) {
-        RefuseLink(occurrence.relid,
-                   "No chain of equalities leads from it to the key of the view, so that a changed "
-                   "row does not tell which keys it affects.");
+        *unlinked = list_append_unique_oid(*unlinked, occurrence.relid);
     }
     ListCell* cell;
     foreach (cell, paths) {
@@ -193,14 +192,23 @@ void FindKeys(Lineage* lineage, Oid source, const List* names) {
     }
 }
 
+[[noreturn]] void RefuseSource(Oid source) {
+    const bool materialized = get_rel_relkind(source) == RELKIND_MATVIEW;
+    ereport(ERROR,
+            (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+             errmsg("\"%s\" is not a view", pg::RelationForMessage(source)),
+             materialized ? errdetail("It is a materialized view, and these are not traced yet.")
+                          : errdetail("A projection keeps a table equal to a view."),
+             materialized ? errhint("Create a view with its query, and project the view.")
+                          : errhint("Create a view over it, and project the view.")));
+    pg_unreachable();
+}
+
 }  // namespace
 
 Lineage* TraceLineage(Oid source, const List* keys, const List* fallbacks) {
     if (get_rel_relkind(source) != RELKIND_VIEW) {
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                        errmsg("\"%s\" is not a view", pg::RelationForMessage(source)),
-                        errdetail("A projection keeps a table equal to a view."),
-                        errhint("Create a view over it, and project the view.")));
+        RefuseSource(source);
     }
     if (get_rel_persistence(source) == RELPERSISTENCE_TEMP) {
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -222,8 +230,17 @@ Lineage* TraceLineage(Oid source, const List* keys, const List* fallbacks) {
     lineage->sources =
         static_cast<Source*>(palloc0(sizeof(Source) * static_cast<Size>(occurrences)));
     List* flats = NIL;
+    List* unlinked = NIL;
     for (int i = 0; i < occurrences; ++i) {
-        AddOccurrence(lineage, view, i, &flats);
+        AddOccurrence(lineage, view, i, &flats, &unlinked);
+    }
+    if (unlinked != NIL) {
+        RefuseLinks(unlinked,
+                    list_length(unlinked) == 1
+                        ? "No chain of equalities leads from it to the key of the view, so that a "
+                          "changed row does not tell which keys it affects."
+                        : "No chain of equalities leads from them to the key of the view, so that "
+                          "a changed row does not tell which keys it affects.");
     }
     ListCell* cell;
     foreach (cell, flats) {

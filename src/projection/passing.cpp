@@ -5,6 +5,7 @@
 extern "C" {
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "utils/lsyscache.h"
 }
@@ -30,17 +31,18 @@ Bitmapset* TargetsOf(const Query* query, const List* clauses) {
     return targets;
 }
 
-// A grouped query's plain columns, of which GROUP BY has the primary key, and its constants.
-Bitmapset* PlainColumns(const Query* query) {
-    Bitmapset* plain = nullptr;
+// A grouped query's columns that are no aggregates: they are made of what GROUP BY has, or follow
+// from it.
+Bitmapset* GroupedColumns(const Query* query) {
+    Bitmapset* grouped = nullptr;
     ListCell* cell;
     foreach (cell, query->targetList) {
         const auto* entry = static_cast<TargetEntry*>(lfirst(cell));
-        if (IsA(entry->expr, Var) || IsA(entry->expr, Const)) {
-            plain = bms_add_member(plain, entry->resno);
+        if (!contain_agg_clause(reinterpret_cast<Node*>(entry->expr))) {
+            grouped = bms_add_member(grouped, entry->resno);
         }
     }
-    return plain;
+    return grouped;
 }
 
 // Conjuncts of WHERE and ON that hold in each joined row: not those of an outer join, nor in its
@@ -145,8 +147,7 @@ Bitmapset* CarriedColumns(const Query* query) {
     }
     Bitmapset* carried = bms_add_range(nullptr, 1, list_length(query->targetList));
     if (query->groupClause != NIL) {
-        carried = bms_int_members(
-            carried, bms_union(TargetsOf(query, query->groupClause), PlainColumns(query)));
+        carried = bms_int_members(carried, GroupedColumns(query));
     }
     return carried;
 }

@@ -11,9 +11,9 @@ extern "C" {
 namespace freshcrm::projection {
 
 // The target columns (resno) by which a row of the level's result says which joined rows it depends
-// on: those of GROUP BY (and plain columns that follow from it), DISTINCT ON and every PARTITION BY
-// (and what equals those), none where LIMIT, GROUPING SETS or an aggregate over all rows mixes
-// them, else all.
+// on: those of GROUP BY (and what is computed of them or follows from them), DISTINCT ON and every
+// PARTITION BY (and what equals those), none where LIMIT, GROUPING SETS or an aggregate over all
+// rows mixes them, else all.
 Bitmapset* PassingColumns(const Query* query);
 
 // Those whose value is that of each joined row that the row of the result is made of: all but

@@ -242,6 +242,11 @@ bool LockIfValid(const Projection* projection) {
     for (int i = 1; i < projection->lineage->view_count; ++i) {
         LockRelationOid(projection->lineage->views[i], AccessShareLock);
     }
+    // A snapshot taken before would, after waiting for a TRUNCATE, show one table empty and others
+    // with the rows of before.
+    for (int i = 0; i < projection->lineage->source_count; ++i) {
+        LockRelationOid(projection->lineage->sources[i].relid, AccessShareLock);
+    }
     return projection->valid;
 }
 

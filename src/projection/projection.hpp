@@ -69,7 +69,7 @@ struct Projection {
 };
 
 // Finds the projection and takes the locks that keep it as it is until the end of the transaction:
-// ACCESS SHARE on the views, ROW EXCLUSIVE on the target (ACCESS SHARE on a standby). The result is
+// ACCESS SHARE on the views and base tables, ROW EXCLUSIVE on the target (ACCESS SHARE on a standby). The result is
 // good until the end of the transaction, also when it is replaced in between.
 // Raises 42704 when there is none, 55000 when the target no longer fits the view or has another
 // owner, and what TraceLineage() raises.

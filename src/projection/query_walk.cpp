@@ -3,6 +3,7 @@
 #include "pg/names.hpp"
 #include "projection/expression_walk.hpp"
 #include "projection/key_columns.hpp"
+#include "projection/ordering.hpp"
 #include "projection/outer_joins.hpp"
 #include "projection/traceable.hpp"
 

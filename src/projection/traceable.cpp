@@ -7,146 +7,12 @@ extern "C" {
 #include "catalog/catalog.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_proc.h"
-#include "nodes/nodeFuncs.h"
-#include "utils/fmgroids.h"
-#include "utils/regproc.h"
 #include "utils/rls.h"
-#include "utils/typcache.h"
 }
-
-#include <algorithm>
-#include <iterator>
 
 namespace freshcrm::projection {
 
 namespace {
-
-bool IsMutable(Oid function, void* found) {
-    // An enum's label changes with ALTER TYPE … RENAME VALUE only.
-    if (func_volatile(function) == PROVOLATILE_IMMUTABLE || function == F_ENUM_OUT) {
-        return false;
-    }
-    *static_cast<Oid*>(found) = function;
-    return true;
-}
-
-bool RowOutputIsImmutable(Oid type, bool as_json);
-
-// The text (or JSON) form of the type's values depends on the values alone, given the settings that
-// maintenance pins (pg/owner_scope.hpp). JSON has dates and timestamps in ISO 8601, whatever
-// DateStyle is.
-bool OutputIsImmutable(Oid type, bool as_json) {
-    type = getBaseType(type);
-    if (const Oid element = get_element_type(type); OidIsValid(element)) {
-        return OutputIsImmutable(element, as_json);
-    }
-    if (type == RECORDOID) {
-        return false;
-    }
-    if (type_is_rowtype(type)) {
-        return RowOutputIsImmutable(type, as_json);
-    }
-    if (as_json && (type == DATEOID || type == TIMESTAMPOID)) {
-        return true;
-    }
-    Oid output;
-    bool is_varlena;
-    getTypeOutputInfo(type, &output, &is_varlena);
-    Oid found;
-    return !IsMutable(output, &found);
-}
-
-bool RowOutputIsImmutable(Oid type, bool as_json) {
-    TupleDesc desc = lookup_rowtype_tupdesc_copy(type, -1);
-    for (int i = 0; i < desc->natts; ++i) {
-        const auto* column = TupleDescAttr(desc, i);
-        if (!column->attisdropped && !OutputIsImmutable(column->atttypid, as_json)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-// Functions that are stable only because they call the output functions of whatever types they are
-// given.
-constexpr Oid kWritesText[] = {
-    F_CONCAT,
-    F_CONCAT_WS,
-    F_FORMAT_TEXT,
-    F_FORMAT_TEXT_ANY,
-    F_ARRAY_TO_STRING_ANYARRAY_TEXT,
-    F_ARRAY_TO_STRING_ANYARRAY_TEXT_TEXT,
-    F_QUOTE_LITERAL_ANYELEMENT,
-    F_QUOTE_NULLABLE_ANYELEMENT,
-    F_TEXTANYCAT,
-    F_ANYTEXTCAT,
-};
-constexpr Oid kWritesJson[] = {
-    F_TO_JSON,
-    F_TO_JSONB,
-    F_ROW_TO_JSON_RECORD,
-    F_ARRAY_TO_JSON_ANYARRAY,
-    F_JSON_AGG,
-    F_JSONB_AGG,
-    F_JSON_OBJECT_AGG,
-    F_JSONB_OBJECT_AGG,
-    F_JSON_BUILD_ARRAY_ANY,
-    F_JSON_BUILD_OBJECT_ANY,
-    F_JSONB_BUILD_ARRAY_ANY,
-    F_JSONB_BUILD_OBJECT_ANY,
-};
-
-bool OutputsAreImmutable(const List* arguments, bool as_json) {
-    ListCell* cell;
-    foreach (cell, arguments) {
-        auto* argument = static_cast<Node*>(lfirst(cell));
-        if (IsA(argument, TargetEntry)) {
-            argument = reinterpret_cast<Node*>(reinterpret_cast<TargetEntry*>(argument)->expr);
-        }
-        if (exprType(argument) != UNKNOWNOID && !OutputIsImmutable(exprType(argument), as_json)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool OnlyWritesImmutably(Node* node) {
-    Oid function = InvalidOid;
-    const List* arguments = NIL;
-    if (IsA(node, FuncExpr)) {
-        function = reinterpret_cast<FuncExpr*>(node)->funcid;
-        arguments = reinterpret_cast<FuncExpr*>(node)->args;
-    } else if (IsA(node, OpExpr)) {
-        function = get_opcode(reinterpret_cast<OpExpr*>(node)->opno);
-        arguments = reinterpret_cast<OpExpr*>(node)->args;
-    } else if (IsA(node, Aggref)) {
-        function = reinterpret_cast<Aggref*>(node)->aggfnoid;
-        arguments = reinterpret_cast<Aggref*>(node)->args;
-    }
-    const auto is_in = [function](const auto& functions) {
-        return std::find(std::begin(functions), std::end(functions), function) !=
-               std::end(functions);
-    };
-    return (is_in(kWritesText) && OutputsAreImmutable(arguments, false)) ||
-           (is_in(kWritesJson) && OutputsAreImmutable(arguments, true));
-}
-
-const char* MutableThing(Node* node) {
-    if (IsA(node, NextValueExpr)) {
-        return "nextval()";
-    }
-    if (IsA(node, SQLValueFunction)) {
-        return "a function such as CURRENT_DATE";
-    }
-    Oid function = InvalidOid;
-    if (!check_functions_in_node(node, IsMutable, &function) || OnlyWritesImmutably(node)) {
-        return nullptr;
-    }
-    return psprintf("the %s function %s",
-                    func_volatile(function) == PROVOLATILE_VOLATILE ? "volatile" : "stable",
-                    format_procedure(function));
-}
 
 // The partitions are written to directly, too.
 void CheckPartitions(Oid root) {
@@ -178,31 +44,35 @@ void RefuseClause(const char* what, const char* reason) {
     pg_unreachable();
 }
 
-void RefuseLink(Oid relid, const char* reason) {
-    const char* name = pg::RelationForMessage(relid);
+void RefuseLinks(const List* tables, const char* reason) {
+    StringInfoData names;
+    StringInfoData full;
+    StringInfoData mapping;
+    initStringInfo(&names);
+    initStringInfo(&full);
+    initStringInfo(&mapping);
+    ListCell* cell;
+    foreach (cell, tables) {
+        const char* name = pg::RelationForMessage(lfirst_oid(cell));
+        const char* separator = foreach_current_index(cell) > 0 ? ", " : "";
+        appendStringInfo(&names, "%s%s", separator, name);
+        appendStringInfo(&full, "%s\"%s\"", separator, name);
+        appendStringInfo(&mapping, "%s\"%s\": \"SELECT key FROM changed ...\"", separator, name);
+    }
+    const int count = list_length(tables);
     ereport(ERROR,
-            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot trace table %s", name),
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("cannot trace %s %s", count > 1 ? "tables" : "table", names.data),
              errdetail("%s", reason),
-             errhint("Link it to the other tables of the view by equality of columns; or give the "
-                     "option {\"full\": [\"%s\"]} (any change recomputes the whole projection) "
-                     "or {\"mapping\": {\"%s\": \"SELECT key FROM changed ...\"}} (a query "
-                     "gives the keys).",
-                     name, name)));
+             errhint("Link %s to the other tables of the view by equality of columns; or give the "
+                     "option {\"full\": [%s]} (any change recomputes the whole projection) "
+                     "or {\"mapping\": {%s}} (a query gives the keys).",
+                     count > 1 ? "them" : "it", full.data, mapping.data)));
     pg_unreachable();
 }
 
 void RefuseTable(Oid relid, const char* reason) {
     Refuse(psprintf("table %s", pg::RelationForMessage(relid)), reason);
-}
-
-void CheckImmutable(Node* node, const char* name) {
-    if (const char* what = MutableThing(node)) {
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot trace %s", name),
-                 errdetail("It calls %s, whose result can change while no row changes.", what),
-                 errhint("Use immutable functions only in the view, and apply the others where the "
-                         "projection is read.")));
-    }
 }
 
 void CheckTraceable(const Query* query, const char* name) {
@@ -215,19 +85,11 @@ void CheckTraceable(const Query* query, const char* name) {
     }
 }
 
-void CheckOrdered(const Query* query, const char* name) {
-    if ((query->limitCount != nullptr || query->limitOffset != nullptr) &&
-        query->sortClause == NIL) {
-        Refuse(psprintf("LIMIT without ORDER BY in %s", name),
-               "Which rows it returns depends on where they lie.");
-    }
-}
-
 void CheckTraceableTable(const RangeTblEntry* rte, Oid view_owner) {
     const Oid relid = rte->relid;
     if (rte->relkind == RELKIND_MATVIEW) {
-        RefuseTable(relid,
-                    "It is a materialized view: it changes by REFRESH, which fires no trigger.");
+        RefuseTable(
+            relid, "It is a materialized view, which is not traced yet: REFRESH fires no trigger.");
     }
     if (rte->relkind == RELKIND_FOREIGN_TABLE) {
         RefuseTable(relid,
@@ -276,7 +138,11 @@ const char* KeyReason(const Query* query, AttrNumber resno) {
     if (query->groupingSets != NIL) {
         return "The view has GROUPING SETS.";
     }
-    return "It is not in GROUP BY, DISTINCT ON or every PARTITION BY of the view.";
+    if (!bms_is_member(resno, CarriedColumns(query))) {
+        return query->groupClause == NIL ? "The view aggregates all rows into one."
+                                         : "It is computed by an aggregate.";
+    }
+    return "It is not in DISTINCT ON and every PARTITION BY of the view.";
 }
 
 }  // namespace freshcrm::projection

@@ -14,19 +14,12 @@ namespace freshcrm::projection {
 [[noreturn]] void RefuseTable(Oid relid, const char* reason);
 
 // The same where options full and mapping are ways out: for all tables below a clause (or the view,
-// for a key), or for one table.
+// for a key), or for these tables (OIDs).
 [[noreturn]] void RefuseClause(const char* what, const char* reason);
-[[noreturn]] void RefuseLink(Oid relid, const char* reason);
-
-// Refuses a node that calls a function whose result depends on more than its arguments, with `name`
-// for the query.
-void CheckImmutable(Node* node, const char* name);
+[[noreturn]] void RefuseLinks(const List* tables, const char* reason);
 
 // Refuses a query level with clauses that cannot be followed.
 void CheckTraceable(const Query* query, const char* name);
-
-// Refuses LIMIT without ORDER BY, where the result depends on where rows lie.
-void CheckOrdered(const Query* query, const char* name);
 
 // Refuses a table whose changes cannot be captured, or that the view's owner sees through policies
 // of row-level security, which may depend on who asks.

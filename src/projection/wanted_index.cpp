@@ -46,9 +46,11 @@ bool SameColumns(const List* a, const List* b) {
 }
 
 void AddColumn(const WalkedView& view, WantedIndex* index, const WalkedColumn& column, Oid opno) {
-    // A constant of a key picks out a branch, no rows.
-    if (Expr* expression = ExpressionOf(view, column);
-        expression != nullptr && !contain_var_clause(reinterpret_cast<Node*>(expression))) {
+    // A constant of a key picks out a branch, no rows. An index takes immutable functions only,
+    // more strictly than CheckImmutable().
+    if (auto* expression = reinterpret_cast<Node*>(ExpressionOf(view, column));
+        expression != nullptr &&
+        (!contain_var_clause(expression) || contain_mutable_functions(expression))) {
         return;
     }
     auto* added = static_cast<IndexColumn*>(palloc0(sizeof(IndexColumn)));

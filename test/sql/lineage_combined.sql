@@ -365,8 +365,6 @@ INSERT INTO refused (shape, key, query) VALUES
         'SELECT x.id, o.name FROM (SELECT DISTINCT ON (customer_id) customer_id, id, owner_id FROM leads ORDER BY customer_id, id) x LEFT JOIN owners o ON o.id = x.owner_id'),
     ('window partitioned by the nullable side', '{id}',
         'SELECT l.id, count(*) OVER (PARTITION BY s.id) AS n FROM leads l LEFT JOIN samples s ON s.id = l.id'),
-    ('group by functional key expr', '{k}',
-        'SELECT c.name || ''x'' AS k, count(l.id) AS n FROM customers c LEFT JOIN leads l ON l.customer_id = c.id GROUP BY c.id'),
     ('IN, coalesced to true', '{id}',
         'SELECT l.id, coalesce(l.customer_id IN (SELECT c.parent_id FROM customers c WHERE c.region IS NOT NULL), true) AS x FROM leads l'),
     ('IN with IS FALSE', '{id}',

@@ -84,9 +84,11 @@ INSERT INTO shapes (shape, key, query) VALUES
         'SELECT x.region, x.n FROM (SELECT c.region, count(*) AS n FROM samples s LEFT JOIN leads l ON l.id = s.lead_id LEFT JOIN customers c ON c.id = l.customer_id GROUP BY c.region) x JOIN regions r ON r.code = x.region');
 SELECT shape, e.* FROM shapes, LATERAL exercise(shape, key, query) e ORDER BY n;
 
--- A nested view.
-CREATE VIEW crm.nested AS SELECT c.id, l.id AS lead, c.name FROM leads l LEFT JOIN customers c ON c.id = l.customer_id;
+-- Nested views.
+CREATE VIEW nested AS SELECT c.id, l.id AS lead, c.name FROM leads l LEFT JOIN customers c ON c.id = l.customer_id;
+CREATE VIEW united AS SELECT id, name FROM nested UNION ALL SELECT o.id, o.name FROM samples s LEFT JOIN owners o ON o.id = s.lead_id;
 SELECT e.* FROM exercise('a nested view', '{id}', 'SELECT id, count(*), max(name) FROM nested WHERE id > 0 GROUP BY id') e;
+SELECT e.* FROM exercise('one of a set operation', '{id}', 'SELECT id, count(*), max(name) FROM united WHERE id > 0 GROUP BY id') e;
 
 -- What lets a null-extended row through.
 CREATE TABLE refused (n integer GENERATED ALWAYS AS IDENTITY, shape text, key name[], query text);
