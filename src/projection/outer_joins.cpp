@@ -135,7 +135,10 @@ Bitmapset** ReduceOuterJoins(Query* query, const Bitmapset* not_null) {
         return of_entries;
     }
     for (int i = 1; i <= entries; ++i) {
-        of_entries[i] = OfBranch(query, rt_fetch(i, query->rtable)->subquery, not_null);
+        // The query of a view has entries for the OLD and NEW rows of its rule, too.
+        if (const Query* branch = rt_fetch(i, query->rtable)->subquery) {
+            of_entries[i] = OfBranch(query, branch, not_null);
+        }
     }
     return of_entries;
 }
