@@ -3,6 +3,7 @@
 #include "pg/entry.hpp"
 #include "pg/spi.hpp"
 #include "projection/deferred.hpp"
+#include "projection/halves.hpp"
 #include "projection/links.hpp"
 #include "projection/maintain.hpp"
 #include "projection/recompute.hpp"
@@ -145,6 +146,7 @@ bool AffectAllKeys(const Projection* projection, const List* list) {
 void RecomputeAffectedKeys(Projection* projection, const List* list) {
     KeySet keys = MakeProjectionKeys(projection, CurrentMemoryContext);
     bool null_key = false;
+    LockHalves(projection, list);
     LockChangedLinks(projection, list);
     pg::PushFreshSnapshot();
     ListCell* cell;
@@ -180,6 +182,8 @@ void OnTransactionEvent(XactEvent event, void*) {
     // The server has fired deferred triggers before; those on targets have been queued now, and may
     // write in turn.
     while (queue != nullptr || AnyDeferred()) {
+        UseQueue();
+        queue->nest_level = GetCurrentTransactionNestLevel();
         PushActiveSnapshot(GetTransactionSnapshot());  // no statement is running any more
         FlushDeferred();
         PopActiveSnapshot();
@@ -217,8 +221,11 @@ void Enqueue(Projection* projection, Source* source, const TriggerData* trigger)
     ReadTrigger(changes, trigger);
 }
 
+// What an outer statement has put into the queue waits for that statement's last trigger: followed
+// within a subtransaction that a trigger in between has begun, it would be undone with that one.
 void Flush() {
-    if (queue == nullptr || queue->frames != NIL) {
+    if (queue == nullptr || queue->frames != NIL ||
+        queue->nest_level != GetCurrentTransactionNestLevel()) {
         return;
     }
     Push(0);

@@ -18,6 +18,7 @@ constexpr uint16 kProjectionLock = 17920;
 constexpr uint16 kKeyLock = 17921;
 constexpr uint16 kLinkLock = 17922;
 constexpr uint16 kRestoreLock = 17923;
+constexpr uint16 kPathLock = 17924;
 
 LOCKTAG Tag(const Projection* projection, uint32 hash, uint16 kind) {
     LOCKTAG tag;
@@ -29,8 +30,8 @@ void Lock(const LOCKTAG& tag, LOCKMODE mode) {
     (void)LockAcquire(&tag, mode, false, false);
 }
 
-// How many keys and links this transaction has locked, over all projections. It counts locks given back
-// by a rolled back savepoint too, and so may escalate early, never late.
+// How many keys and links this transaction has locked, over all projections. It counts locks given
+// back by a rolled back savepoint too, and so may escalate early, never late.
 int CountKeyLocks(int more) {
     static LocalTransactionId transaction = InvalidLocalTransactionId;
     static int count = 0;
@@ -98,6 +99,12 @@ void LockLinks(const Projection* projection, const uint32* hashes, int count, bo
     }
     for (int i = 0; i < count; ++i) {
         Lock(Tag(projection, hashes[i], kLinkLock), exclusive ? ExclusiveLock : ShareLock);
+    }
+}
+
+void LockPath(const Projection* projection, uint32 hash, LOCKMODE mode) {
+    if (LockFew(projection, 1, true)) {
+        Lock(Tag(projection, hash, kPathLock), mode);
     }
 }
 

@@ -9,11 +9,11 @@
 // its equality (1.0 and 1.00, citext, collations); two keys of one hash wait for each other without
 // need, never the other way round.
 //
-// Lock order: (1) the projection's own lock, (2) links that are changed, (3) links that are made,
-// (4) keys; each ascending by hash. Every lock of keys and links comes
-// with ROW EXCLUSIVE on the projection's own lock; a statement or transaction with more keys than
-// one transaction's share of the lock table (max_locks_per_transaction) takes EXCLUSIVE on it
-// instead, which excludes all others, and no key locks.
+// Lock order: (1) the projection's own lock, (2) paths, (3) links that are changed, (4) links that
+// are made, (5) keys; each ascending by hash. Every lock of keys and links comes with ROW EXCLUSIVE
+// on the projection's own lock; a statement or transaction with more keys than one transaction's
+// share of the lock table (max_locks_per_transaction) takes EXCLUSIVE on it instead, which excludes
+// all others, and no key locks.
 #pragma once
 
 #include "projection/keys.hpp"
@@ -21,13 +21,17 @@
 
 namespace freshcrm::projection {
 
-// The locks on links (links.hpp) are (database, target table, hash of path and value, another kind).
+// The locks on links (links.hpp) are (database, target table, hash of path and value, another
+// kind).
 //
 // How many keys and links a statement locks one by one.
 int MostKeyLocks();
 
 // Locks the links of these hashes, sorted; exclusively for who changes, else in share mode.
 void LockLinks(const Projection* projection, const uint32* hashes, int count, bool exclusive);
+
+// Locks a path as a whole (halves.cpp), in a mode that goes with other modes of itself.
+void LockPath(const Projection* projection, uint32 hash, LOCKMODE mode);
 
 // Locks the keys of a sorted set. May wait; 40P01 on a deadlock, 55P03 on lock_timeout.
 void LockKeys(Projection* projection, const KeySet* keys);

@@ -135,9 +135,9 @@ Bitmapset** ReduceOuterJoins(Query* query, const Bitmapset* not_null) {
         return of_entries;
     }
     for (int i = 1; i <= entries; ++i) {
-        // The query of a view has entries for the OLD and NEW rows of its rule, too.
-        if (const Query* branch = rt_fetch(i, query->rtable)->subquery) {
-            of_entries[i] = OfBranch(query, branch, not_null);
+        // Before PostgreSQL 16 a view has two entries that stand for itself.
+        if (const auto* entry = rt_fetch(i, query->rtable); entry->rtekind == RTE_SUBQUERY) {
+            of_entries[i] = OfBranch(query, entry->subquery, not_null);
         }
     }
     return of_entries;

@@ -117,6 +117,25 @@ SET session_replication_role = DEFAULT;
 SELECT * FROM freshcrm.recompute('accounts_hot', ARRAY[1, 2, 3, 4, 5]);
 SELECT state();
 
+-- A trigger between those of two projections, whose exception block takes back what it wrote: what the statement
+-- itself has changed is followed all the same.
+CREATE TABLE items (id integer PRIMARY KEY, name text);
+CREATE VIEW items_one AS SELECT id, name FROM items;
+CREATE VIEW items_two AS SELECT id, name FROM items;
+SELECT freshcrm.create_projection('items_one', '{id}', options => '{"trigger_names": {"flush.items": "a_first"}}');
+SELECT freshcrm.create_projection('items_two', '{id}');
+CREATE FUNCTION take_back() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO flush.items VALUES (100, 'taken back');
+    RAISE EXCEPTION 'no';
+EXCEPTION WHEN raise_exception THEN
+    RETURN NULL;
+END $$;
+CREATE TRIGGER b_between AFTER UPDATE ON items FOR EACH STATEMENT EXECUTE FUNCTION take_back();
+INSERT INTO items VALUES (1, 'one');
+UPDATE items SET name = 'two';
+SELECT difference('items_one_hot'), difference('items_two_hot');
+
 -- More keys, and more of what leads to them, than work_mem holds.
 SET work_mem = '64kB';
 CREATE TABLE big (id text PRIMARY KEY, group_id bigint, at timestamptz);
