@@ -101,14 +101,15 @@ void RequirePrivileges(Oid table, AclMode needed) {
         return;
     }
     const bool reads = (needed & ACL_SELECT) != 0;
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    errmsg("permission denied for table %s", pg::RelationForMessage(table)),
-                    reads ? errdetail("A projection reads the base tables of its view and puts "
-                                      "triggers on them.")
-                          : errdetail("A projection puts triggers on the partitions of its base "
-                                      "tables, and on what these are partitions of."),
-                    errhint("Grant %s on the table to %s.", reads ? "SELECT and TRIGGER" : "TRIGGER",
-                            quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+    ereport(ERROR,
+            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+             errmsg("permission denied for table %s", pg::RelationForMessage(table)),
+             reads ? errdetail("A projection reads the base tables of its view and puts "
+                               "triggers on them.")
+                   : errdetail("A projection puts triggers on the partitions of its base "
+                               "tables, and on what these are partitions of."),
+             errhint("Grant %s on the table to %s.", reads ? "SELECT and TRIGGER" : "TRIGGER",
+                     quote_identifier(GetUserNameFromId(GetUserId(), false)))));
 }
 
 Oid CreateAsOwner(const Request& request) {
@@ -122,11 +123,10 @@ Oid CreateAsOwner(const Request& request) {
     SPI_connect();
     const Target target = MakeTarget(request);
     CheckNoCycle(lineage, target.relid);
-    const int32 id =
-        AddDefinition({0, target.relid, request.source, request.keys, request.mode,
-                       request.on_error, request.options, target.adopted,
-                       ColumnNames(request.source), InvalidOid, nullptr, fallback_tables,
-                       request.source_made});
+    const int32 id = AddDefinition({0, target.relid, request.source, request.keys, request.mode,
+                                    request.on_error, request.options, target.adopted,
+                                    ColumnNames(request.source), InvalidOid, nullptr,
+                                    fallback_tables, request.source_made});
     Projection* projection = OpenProjection(id);
     Maintain(projection, [&] { CheckUserMappings(projection); });
     Backfill(projection);
@@ -186,8 +186,7 @@ void CheckNoCycle(const Lineage* lineage, Oid target) {
 
 Oid CreateSource(const char* query, const char* target) {
     const char* select =
-        OnlySelect(query, "the query of the projection",
-                   "Give one SELECT, or the name of a view.");
+        OnlySelect(query, "the query of the projection", "Give one SELECT, or the name of a view.");
     const char* name = makeObjectName(target, nullptr, "source");
     SPI_connect();
     if (SPI_execute(psprintf("CREATE VIEW %s AS %s", quote_identifier(name), select), false, 0) !=

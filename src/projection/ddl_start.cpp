@@ -29,13 +29,13 @@ const RangeVar* DetachedConcurrently(const AlterTableStmt* command) {
 void RefuseDetach(const RangeVar* name) {
     const Oid partition = RangeVarGetRelid(name, NoLock, true);
     if (OidIsValid(partition) && HasCaptureTriggers(partition)) {
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("cannot detach partition %s concurrently",
-                        pg::RelationForMessage(partition)),
-                 errdetail("A projection has triggers on it. Its rows would leave the view in the "
-                           "middle of the command, where the projection cannot follow."),
-                 errhint("Detach it without CONCURRENTLY.")));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("cannot detach partition %s concurrently", pg::RelationForMessage(partition)),
+             errdetail("A projection has triggers on it. Its rows would leave the view in the "
+                       "middle of the command, where the projection cannot follow."),
+             errhint("Detach it without CONCURRENTLY.")));
     }
 }
 

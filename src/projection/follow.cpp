@@ -270,8 +270,7 @@ void FollowDrops() {
     ListCell* cell;
     foreach (cell, AffectedByDroppedIndexes()) {
         const Definition* definition = FindDefinition(lfirst_int(cell));
-        WithContext(definition,
-                    [&] { CheckStillTarget(definition->target, definition->keys); });
+        WithContext(definition, [&] { CheckStillTarget(definition->target, definition->keys); });
     }
     FollowAll(AffectedByDrops(), NIL);
 }

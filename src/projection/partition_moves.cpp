@@ -104,8 +104,8 @@ void FollowMoves(Projection* projection, const List* moves) {
     Maintain(projection, [&] {
         List* changes = NIL;
         for (int i = 0; i < projection->lineage->source_count; ++i) {
-            changes = lappend(changes,
-                              ReadMoves(projection, &projection->lineage->sources[i], moves));
+            changes =
+                lappend(changes, ReadMoves(projection, &projection->lineage->sources[i], moves));
         }
         RecomputeChanges(projection, changes);
     });

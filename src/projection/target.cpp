@@ -74,8 +74,8 @@ void CheckColumn(Oid target, const char* name, Oid type, int32 typmod, Oid colla
     }
 }
 
-// Whether an index, other than `without`, has exactly these columns, in any order, and none of their
-// values twice.
+// Whether an index, other than `without`, has exactly these columns, in any order, and none of
+// their values twice.
 bool HasUniqueIndex(Relation table, const Bitmapset* keys, Oid without) {
     bool found = false;
     ListCell* cell;

@@ -43,11 +43,11 @@ Guard FindGuard(Oid target) {
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
         const Trigger& trigger = triggers->triggers[i];
         if (trigger.tgfoid == function) {
-            found = {trigger.tgoid, pstrdup(trigger.tgname),
-                     trigger.tgtype == kEveryWrite && trigger.tgqual == nullptr &&
-                         trigger.tgnattr == 0,
-                     trigger.tgenabled == TRIGGER_DISABLED ||
-                         trigger.tgenabled == TRIGGER_FIRES_ON_REPLICA};
+            found = {
+                trigger.tgoid, pstrdup(trigger.tgname),
+                trigger.tgtype == kEveryWrite && trigger.tgqual == nullptr && trigger.tgnattr == 0,
+                trigger.tgenabled == TRIGGER_DISABLED ||
+                    trigger.tgenabled == TRIGGER_FIRES_ON_REPLICA};
         }
     }
     relation_close(relation, NoLock);

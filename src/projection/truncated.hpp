@@ -2,8 +2,8 @@
 //
 // One command truncates many tables (the partitions of one, several that are named, those that
 // CASCADE adds) and then fires the trigger of each, and the first of a projection has all rows
-// recomputed. Whether more of them will come cannot be told; but that a table was empty already when
-// that happened, and has not been written to since, can: nobody else can write to it, as the
+// recomputed. Whether more of them will come cannot be told; but that a table was empty already
+// when that happened, and has not been written to since, can: nobody else can write to it, as the
 // transaction holds ACCESS EXCLUSIVE on it, and its own writes are captured. Truncating it, in the
 // same command or a later one, changes nothing then.
 #pragma once
