@@ -26,7 +26,8 @@ Oid OwnerOfRelation(Oid relid);
 const char* RelationForMessage(Oid relid);
 
 // The equality of a type's default operator class, as SQL: OPERATOR(schema.=), and what casts its
-// operands to exactly what it takes ("" or ::type), since the name alone could mean another operator.
+// operands to exactly what it takes ("" or ::type), since the name alone could mean another
+// operator.
 struct TypeEquality {
     const char* op;
     const char* cast;

@@ -14,8 +14,8 @@ extern "C" {
 namespace freshcrm::pg {
 
 // Runs `body` in a subtransaction. Returns false when it raised an error whose SQLSTATE `expected`
-// is true for: all that it did is undone then, and its locks are given back. Other errors are raised
-// again.
+// is true for: all that it did is undone then, and its locks are given back. Other errors are
+// raised again.
 template <typename Expected, typename Body>
 bool InSubtransaction(Expected expected, Body body) {
     const MemoryContext context = CurrentMemoryContext;

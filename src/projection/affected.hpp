@@ -27,8 +27,8 @@ struct Affected {
 };
 
 // The projections that the commands of the running ddl_command_end trigger affect, or whose tables
-// have lost a trigger to those of the running sql_drop trigger. A list of Affected*. `moved`: tables
-// that have been altered by becoming partitions, or no longer being some; OIDs.
+// have lost a trigger to those of the running sql_drop trigger. A list of Affected*. `moved`:
+// tables that have been altered by becoming partitions, or no longer being some; OIDs.
 List* AffectedByCommands(const List* moved);
 List* AffectedByDrops();
 

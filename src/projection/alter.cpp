@@ -52,9 +52,9 @@ void ApplyOptions(const Projection* projection, const Definition* before, Datum 
         RenameTriggers(projection, options);
     }
     if (!before->target_adopted && Differs(before->options, options, "fillfactor")) {
-        const char* sql = psprintf("ALTER TABLE %s SET (fillfactor = %d)",
-                                   pg::QualifiedRelation(projection->target),
-                                   FillfactorOption(options));
+        const char* sql =
+            psprintf("ALTER TABLE %s SET (fillfactor = %d)",
+                     pg::QualifiedRelation(projection->target), FillfactorOption(options));
         if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY) {
             elog(ERROR, "could not run %s", sql);
         }

@@ -11,9 +11,9 @@ struct Alteration {
     Datum options;         // jsonb; 0: as they are
 };
 
-// Waits for the transactions that keep the projection as it was, and keeps others waiting to the end
-// of this one. The current user must own it. Raises 42501, 42704, 22023 and what CreateProjection()
-// raises for options.
+// Waits for the transactions that keep the projection as it was, and keeps others waiting to the
+// end of this one. The current user must own it. Raises 42501, 42704, 22023 and what
+// CreateProjection() raises for options.
 void AlterProjection(Oid target, const Alteration& alteration);
 
 }  // namespace freshcrm::projection

@@ -36,8 +36,8 @@ List* AllTriggerTables(const Projection* projection) {
     return tables;
 }
 
-// Waits for the transactions that have written the base tables and keeps new ones out. CREATE TRIGGER
-// takes the same lock. A partition may come while it waits.
+// Waits for the transactions that have written the base tables and keeps new ones out. CREATE
+// TRIGGER takes the same lock. A partition may come while it waits.
 void LockOutWriters(const Projection* projection) {
     for (List* locked = NIL;;) {
         List* tables = AllTriggerTables(projection);

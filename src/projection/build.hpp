@@ -30,13 +30,15 @@ Oid CreateSource(const char* query, const char* target);
 Oid CreateProjection(const Request& request);
 
 // What must hold of the tables that the view reads, also after a change of it. Raise 42501 (the
-// current user lacks SELECT, or TRIGGER, for which partitions count too), 42P17 (the target is among them, or among those of a
-// projection among them).
+// current user lacks SELECT, or TRIGGER, for which partitions count too), 42P17 (the target is
+// among them, or among those of a projection among them).
 void CheckSourcePrivileges(const Lineage* lineage);
 void CheckNoCycle(const Lineage* lineage, Oid target);
 
-// Drops triggers and definition, the target unless it was adopted or is to be kept, and the view when
-// it was made of a query, unless another projection of it is there: it goes with that then. The current user must own the target. Raises 42501, 42704, 2BP01 (other objects depend on the target).
+// Drops triggers and definition, the target unless it was adopted or is to be kept, and the view
+// when it was made of a query, unless another projection of it is there: it goes with that then.
+// The current user must own the target. Raises 42501, 42704, 2BP01 (other objects depend on the
+// target).
 void DropProjection(Oid target, bool keep_table);
 
 // Takes away the triggers and definitions of projections whose view or target has been dropped.

@@ -77,8 +77,8 @@ Datum StartValue(const RowReader* reader, const Start& start, TupleTableSlot* sl
 }
 
 // Adds the tuples of one row from the start `next` on, one for each combination of the elements of
-// arrays. Equality is strict: a NULL leads nowhere. In the key itself it may have to be refused, also
-// that of an old row, whose going can make the view show another.
+// arrays. Equality is strict: a NULL leads nowhere. In the key itself it may have to be refused,
+// also that of an old row, whose going can make the view show another.
 void AddTuples(const RowReader* reader, int path_number, TupleTableSlot* slot, Datum* tuple,
                int next) {
     Changes* changes = reader->changes;

@@ -43,7 +43,7 @@ void ReadTrigger(Changes* changes, const TriggerData* trigger);
 // Adds changed rows of the table `table`, which is the source or of the same partition tree.
 struct RowReader {
     Changes* changes;
-    TupleDesc desc;  // of the source
+    TupleDesc desc;                  // of the source
     TupleConversionMap* conversion;  // from `table`; null: the same shape
     TupleTableSlot* converted_old;
     TupleTableSlot* converted_new;

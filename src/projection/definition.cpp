@@ -185,7 +185,7 @@ List* DanglingDefinitions() {
 }
 
 int32 AddDefinition(const Definition& definition) {
-    Oid types[] = {OIDOID,   OIDOID,  NAMEARRAYOID, TEXTOID,    TEXTOID,
+    Oid types[] = {OIDOID,   OIDOID,  NAMEARRAYOID, TEXTOID,     TEXTOID,
                    JSONBOID, BOOLOID, NAMEARRAYOID, OIDARRAYOID, BOOLOID};
     Datum values[] = {ObjectIdGetDatum(definition.target),
                       ObjectIdGetDatum(definition.source),

@@ -61,8 +61,8 @@ List* NameList(ArrayType* array);
 Definition* FindDefinition(int32 id);
 Definition* FindDefinitionOf(Oid target);
 
-// Makes a view that was made of a query belong to another projection of it. Returns whether there is
-// one.
+// Makes a view that was made of a query belong to another projection of it. Returns whether there
+// is one.
 bool PassOnSource(Oid view);
 
 // The ids of the definitions whose view or target is gone, as a list of integers; none when the

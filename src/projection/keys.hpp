@@ -38,9 +38,9 @@ struct KeySet {
     bool sortable;  // all columns are; else what occurs twice stays, and all stays in memory
     int count;      // in memory
     int capacity;
-    int next;        // the first that NextPiece() has not returned
-    Datum* values;   // `width` for each tuple
-    Size bytes;      // used in memory
+    int next;         // the first that NextPiece() has not returned
+    Datum* values;    // `width` for each tuple
+    Size bytes;       // used in memory
     Size most_bytes;  // from where on it goes to disk: work_mem
     KeySpill* spill;  // has all tuples once it is there and the set is sorted
 };

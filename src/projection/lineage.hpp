@@ -24,15 +24,15 @@ struct Start {
     AttrNumber column;  // 0: `expression`
     Expr* expression;   // over the row's columns, as Vars of relation 1
     bool element;
-    bool of_key;  // a column of the key comes from here and no condition of the path holds for NULL:
-                  // a row of the view can have a NULL key by it
-    Oid type;     // of the value; of one element
+    bool of_key;  // a column of the key comes from here and no condition of the path holds for
+                  // NULL: a row of the view can have a NULL key by it
+    Oid type;  // of the value; of one element
     Oid collation;
     ExprState* state;  // of `expression`, when first needed
 };
 
-// What a mapped path goes by from the changed row to the first table that it reads: a start, and what
-// equals it there. Both ends lock the value (links.hpp).
+// What a mapped path goes by from the changed row to the first table that it reads: a start, and
+// what equals it there. Both ends lock the value (links.hpp).
 struct Link {
     int start;
     FmgrInfo hash_start;  // both hash equal values alike

@@ -33,9 +33,8 @@ void Add(Hashes* hashes, uint32 value) {
 
 void SortUnique(Hashes* hashes) {
     std::sort(hashes->values, hashes->values + hashes->count);
-    hashes->count =
-        static_cast<int>(std::unique(hashes->values, hashes->values + hashes->count) -
-                         hashes->values);
+    hashes->count = static_cast<int>(std::unique(hashes->values, hashes->values + hashes->count) -
+                                     hashes->values);
 }
 
 // Leaves those that are not among `others`. Both are sorted.

@@ -2,14 +2,16 @@
 // second transaction changes.
 //
 // A lead is inserted for a customer while the customer is renamed: neither transaction sees the
-// other's row, so that the one who renames does not find the new lead's key, and the one who inserts
-// computes it with the old name. Therefore, for each mapped path (lineage.hpp):
+// other's row, so that the one who renames does not find the new lead's key, and the one who
+// inserts computes it with the old name. Therefore, for each mapped path (lineage.hpp):
 //
-//   - Who changes rows locks exclusively, before the queries that find keys, the values by which the
+//   - Who changes rows locks exclusively, before the queries that find keys, the values by which
+//   the
 //     path sets out from them, old and new.
-//   - Who makes rows through which paths go, or changes what leads them on, locks the same values in
-//     share mode, found by going the paths backwards from the keys that are to be recomputed, before
-//     these are read.
+//   - Who makes rows through which paths go, or changes what leads them on, locks the same values
+//   in
+//     share mode, found by going the paths backwards from the keys that are to be recomputed,
+//     before these are read.
 //
 // So one of them waits for the end of the other, and sees its rows: what is read after a lock has
 // been taken is read with a snapshot taken after it (design.md section 4). Links that were there
@@ -17,8 +19,8 @@
 // nothing new: what has been waited for may have led further.
 //
 // Direct paths need no links: their value is the key, which is locked itself. Option full locks all
-// keys; where a user's query maps, nothing is known of how it goes, and one lock for the table stands
-// for all values.
+// keys; where a user's query maps, nothing is known of how it goes, and one lock for the table
+// stands for all values.
 #pragma once
 
 #include "projection/changes.hpp"

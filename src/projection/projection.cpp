@@ -286,10 +286,9 @@ Projection* OpenMaintained(int32 id) {
 Definition* FindOwned(Oid target) {
     Definition* definition = FindDefinitionOf(target);
     if (definition == nullptr) {
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_OBJECT),
-                 errmsg("table %s is not a projection", pg::RelationForMessage(target)),
-                 errhint("The view freshcrm.projections lists them.")));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("table %s is not a projection", pg::RelationForMessage(target)),
+                        errhint("The view freshcrm.projections lists them.")));
     }
     if (!pg_class_ownercheck(target, GetUserId())) {
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));

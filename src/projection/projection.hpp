@@ -54,7 +54,7 @@ struct Projection {
     bool restored;     // see IsRestored()
     const char* name;  // the target, for messages
     Mode mode;
-    int rank;          // more than that of any projection whose table the view reads
+    int rank;  // more than that of any projection whose table the view reads
 
     TupleDesc columns;          // of the view
     const char** stored_names;  // for each of them, the target's column
@@ -69,10 +69,10 @@ struct Projection {
 };
 
 // Finds the projection and takes the locks that keep it as it is until the end of the transaction:
-// ACCESS SHARE on the views and base tables, ROW EXCLUSIVE on the target (ACCESS SHARE on a standby). The result is
-// good until the end of the transaction, also when it is replaced in between.
-// Raises 42704 when there is none, 55000 when the target no longer fits the view or has another
-// owner, and what TraceLineage() raises.
+// ACCESS SHARE on the views and base tables, ROW EXCLUSIVE on the target (ACCESS SHARE on a
+// standby). The result is good until the end of the transaction, also when it is replaced in
+// between. Raises 42704 when there is none, 55000 when the target no longer fits the view or has
+// another owner, and what TraceLineage() raises.
 Projection* OpenProjection(int32 id);
 
 // The projection of this target, for what only its owner may do. Raise 42704 when it is none, 42501

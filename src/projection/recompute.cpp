@@ -121,8 +121,8 @@ void ApplyAll(DiffReader* reader) {
 template <typename Apply>
 Counts Run(Projection* projection, Snapshot snapshot, bool null_is_key, Write write, Apply apply) {
     BeginWrite(projection);
-    DiffReader reader{projection, null_is_key, write, {}, MakeDiffRow(projection),
-                      MakeKeyChecker(projection)};
+    DiffReader reader{
+        projection, null_is_key, write, {}, MakeDiffRow(projection), MakeKeyChecker(projection)};
     if (snapshot != nullptr) {
         PushActiveSnapshot(snapshot);
     } else {

@@ -29,12 +29,12 @@ enum class Write {
     kAlways,       // also over a row whose tag is right, for a repair of its columns
 };
 
-// The keys of a set that has been sorted: locked, then read with a fresh snapshot, compared with the
-// target, and written.
+// The keys of a set that has been sorted: locked, then read with a fresh snapshot, compared with
+// the target, and written.
 Counts RecomputeKeys(Projection* projection, KeySet* keys, Write write = Write::kIfDifferent);
 
-// All keys of the view and the target, locked, then read with `snapshot`: null for a fresh one. Raises
-// 23502 too, for a NULL key.
+// All keys of the view and the target, locked, then read with `snapshot`: null for a fresh one.
+// Raises 23502 too, for a NULL key.
 Counts RecomputeAll(Projection* projection, Snapshot snapshot = nullptr);
 
 // Raises 23502 when the view returns a row whose key is NULL.

@@ -87,11 +87,11 @@ void CheckPlan(const Projection* projection, const Source* source, SPIPlanPtr pl
 }
 
 SPIPlanPtr Prepare(const Projection* projection, const Source* source) {
-    const char* query =
-        OnlySelect(source->fallback->query,
-                   psprintf("option mapping of table %s", pg::RelationForMessage(source->relid)),
-                   "Write a query such as SELECT key FROM changed, where \"changed\" has the old and "
-                   "the new rows of the table.");
+    const char* query = OnlySelect(
+        source->fallback->query,
+        psprintf("option mapping of table %s", pg::RelationForMessage(source->relid)),
+        "Write a query such as SELECT key FROM changed, where \"changed\" has the old and "
+        "the new rows of the table.");
     const char* sql = psprintf("SELECT DISTINCT * FROM (%s\n) AS keys", query);
     SPIPlanPtr plan = pg::PrepareKept(sql, 0, nullptr, projection->context);
     CheckPlan(projection, source, plan);
