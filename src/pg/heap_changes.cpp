@@ -22,7 +22,8 @@ struct Scan {
 };
 
 // Copies, since the page is locked.
-void CollectRow(Scan* scan, Buffer buffer, Page page, OffsetNumber offset) {
+void CollectRow(Scan* scan, Buffer buffer, OffsetNumber offset) {
+    Page page = BufferGetPage(buffer);
     ItemId item = PageGetItemId(page, offset);
     if (!ItemIdIsNormal(item)) {
         return;
@@ -51,7 +52,7 @@ void CollectPage(Scan* scan, BlockNumber block) {
 #endif
     const OffsetNumber last = PageGetMaxOffsetNumber(page);
     for (OffsetNumber offset = FirstOffsetNumber; offset <= last; ++offset) {
-        CollectRow(scan, buffer, page, offset);
+        CollectRow(scan, buffer, offset);
     }
     UnlockReleaseBuffer(buffer);
 }

@@ -26,7 +26,7 @@ struct Start {
     bool element;
     bool of_key;  // a column of the key comes from here and no condition of the path holds for
                   // NULL: a row of the view can have a NULL key by it
-    Oid type;  // of the value; of one element
+    Oid type;     // of the value; of one element
     Oid collation;
     ExprState* state;  // of `expression`, when first needed
 };

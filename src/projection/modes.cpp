@@ -24,7 +24,7 @@ Mode ModeNamed(const char* name) {
         return Mode::kCommit;
     }
     RaiseUnknown("maintenance mode", name, strcmp(name, "async") == 0,
-                 "\"immediate\" or \"commit\"");
+                 R"("immediate" or "commit")");
 }
 
 void CheckErrorPolicy(const char* name) {

@@ -57,7 +57,7 @@ void RefuseLinks(const List* tables, const char* reason) {
         const char* separator = foreach_current_index(cell) > 0 ? ", " : "";
         appendStringInfo(&names, "%s%s", separator, name);
         appendStringInfo(&full, "%s\"%s\"", separator, name);
-        appendStringInfo(&mapping, "%s\"%s\": \"SELECT key FROM changed ...\"", separator, name);
+        appendStringInfo(&mapping, R"(%s"%s": "SELECT key FROM changed ...")", separator, name);
     }
     const int count = list_length(tables);
     ereport(ERROR,

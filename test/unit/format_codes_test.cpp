@@ -8,11 +8,11 @@ namespace {
 TEST(FormatCodes, DatesAreFixedWithoutNamesOfTheLocale) {
     for (const char* format :
          {"", "YYYY-MM-DD", "YYYY-MM", "Month Day", "HH12:MI:SS.US am", "IYYY\"-W\"IW",
-          "\"TM\"YYYY", "\"at \\\"TM\\\" \"HH24", "FMMonth", "T M", "T\"x\"M", "J Q RM BC TZ OF"}) {
+          "\"TM\"YYYY", R"("at \"TM\" "HH24)", "FMMonth", "T M", "T\"x\"M", "J Q RM BC TZ OF"}) {
         EXPECT_TRUE(DateFormatIsFixed(format)) << format;
     }
     for (const char* format : {"TMMonth", "tmday", "Tmmon", "YYYY TMMon", "\"x\"TMMon",
-                               "\\\"TMMon\\\"", "\"TM\" TMMon", "\"a\\\"b\"TMMon", "FMTMDay"}) {
+                               R"(\"TMMon\")", "\"TM\" TMMon", R"("a\"b"TMMon)", "FMTMDay"}) {
         EXPECT_FALSE(DateFormatIsFixed(format)) << format;
     }
 }
