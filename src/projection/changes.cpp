@@ -266,10 +266,7 @@ void FinishChanges(Changes* changes) {
         return;  // what is half read goes with the transaction
     }
     if (changes->keep) {
-        for (int i = 0; i < changes->source->path_count; ++i) {
-            changes->everything = !Rewind(&changes->starts[i]) || changes->everything;
-        }
-        changes->everything = !Rewind(&changes->keys) || changes->everything;
+        RewindChanges(changes);
         return;
     }
     if (changes->rows != nullptr) {
@@ -280,6 +277,15 @@ void FinishChanges(Changes* changes) {
     }
     FreeTuples(&changes->keys);
     MemoryContextDelete(changes->context);
+}
+
+void RewindChanges(Changes* changes) {
+    bool all = Rewind(&changes->keys);
+    for (int i = 0; i < changes->source->path_count; ++i) {
+        all = Rewind(&changes->starts[i]) && all;
+    }
+    changes->everything = changes->everything || !all;
+    changes->keep = false;
 }
 
 bool AnyChange(const Changes* changes) {

@@ -25,7 +25,7 @@ struct Changes {
     Tuplestorestate* rows;  // the changed rows, old and new, for a user's mapping query; or null
     KeySet keys;            // where they have been mapped already
     bool reading;           // or an error has left it half read
-    bool keep;              // for another flush
+    bool keep;              // a flush follows it that may be undone: it is to be followed again
 };
 
 // None yet. In a context of its own below the current one.
@@ -33,6 +33,9 @@ Changes* MakeChanges(Projection* projection, Source* source);
 
 // After they have been followed: frees them, or makes them ready to be followed again.
 void FinishChanges(Changes* changes);
+
+// Makes what a flush has followed in part, before an error, ready to be followed again.
+void RewindChanges(Changes* changes);
 
 bool AnyChange(const Changes* changes);
 

@@ -38,11 +38,19 @@ void UseDeferred() {
     deferred = made;
 }
 
+// An error that was caught may have ended a flush in the middle.
+void GetReady(Changes* changes) {
+    if (changes->keep) {
+        RewindChanges(changes);
+    }
+}
+
 Changes* FindOrAdd(Projection* projection, Source* source) {
     ListCell* cell;
     foreach (cell, deferred->changes) {
         auto* changes = static_cast<Changes*>(lfirst(cell));
         if (changes->projection == projection && changes->source == source) {
+            GetReady(changes);
             return changes;
         }
     }
@@ -56,14 +64,18 @@ Changes* FindOrAdd(Projection* projection, Source* source) {
     return changes;
 }
 
+// After an error in the query the rows are gone with the statement that wrote them, and cannot be
+// mapped any more.
 void MapRows(Changes* changes) {
     Projection* projection = changes->projection;
+    changes->reading = true;
     Maintain(projection, [&] {
         LockChangedLinks(projection, list_make1(changes));
         pg::PushFreshSnapshot();
         MapChangedRows(changes);
         PopActiveSnapshot();
     });
+    changes->reading = false;
 }
 
 }  // namespace
@@ -72,7 +84,8 @@ void Defer(Projection* projection, Source* source, const TriggerData* trigger) {
     UseDeferred();
     Changes* changes = FindOrAdd(projection, source);
     ReadTrigger(changes, trigger);
-    if (changes->rows != nullptr && tuplestore_tuple_count(changes->rows) > 0) {
+    if (changes->rows != nullptr && tuplestore_tuple_count(changes->rows) > 0 &&
+        !changes->everything) {
         MapRows(changes);
     }
 }
@@ -86,7 +99,9 @@ List* TakeDeferred() {
     List* taken = list_copy(deferred->changes);
     ListCell* cell;
     foreach (cell, taken) {
-        static_cast<Changes*>(lfirst(cell))->keep = keep;
+        auto* changes = static_cast<Changes*>(lfirst(cell));
+        GetReady(changes);
+        changes->keep = keep;
     }
     if (!keep) {
         deferred->changes = NIL;

@@ -159,10 +159,38 @@ INSERT INTO parts VALUES (1, 0);
 UPDATE parts SET divisor = 5;
 COMMIT;
 SELECT * FROM parts NATURAL JOIN (SELECT id, quotient FROM quotients_hot) AS h;
+-- A flush that fails and is caught: what it had followed before is undone with it, and followed at the end.
+CREATE FUNCTION flush_fails() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    BEGIN
+        UPDATE modes.parts SET divisor = 0;
+        PERFORM freshcrm.flush();
+    EXCEPTION WHEN division_by_zero THEN
+        RAISE WARNING 'caught: %', SQLERRM;
+    END;
+END $$;
+BEGIN;
+UPDATE leads SET stage = 'caught' WHERE id < 5;
+SELECT flush_fails();
+SELECT count(*) FROM live_hot WHERE status = 'caught';
+INSERT INTO leads VALUES (8, 2, 'caught too');
+INSERT INTO parts VALUES (2, 4);
+SELECT flush_fails();
+COMMIT;
+SELECT difference('quotients_hot'), state(), (SELECT count(*) FROM live_hot WHERE status LIKE 'caught%');
+SET work_mem = '64kB';
+BEGIN;
+UPDATE leads SET stage = 'spilled';
+SELECT flush_fails();
+UPDATE leads SET stage = 'spilled again' WHERE id % 2 = 1;
+SELECT flush_fails();
+COMMIT;
+RESET work_mem;
+SELECT state(), (SELECT count(*) FROM live_hot WHERE status LIKE 'spilled%');
 -- A user's mapping query sees the rows while they are there.
 CREATE TABLE events (id integer PRIMARY KEY, lead_id integer, payload text);
 CREATE VIEW eventful AS SELECT l.id, (SELECT string_agg(e.payload, ',' ORDER BY e.id) FROM events e WHERE e.lead_id >= l.id AND e.lead_id <= l.id) AS events FROM leads l WHERE l.id < 50;
-SELECT freshcrm.create_projection('eventful', '{id}', mode => 'commit', options => '{"mapping": {"modes.events": "SELECT lead_id FROM changed"}}');
+SELECT freshcrm.create_projection('eventful', '{id}', mode => 'commit', options => '{"mapping": {"modes.events": "SELECT lead_id + 1 - 1 FROM changed"}}');
 BEGIN;
 INSERT INTO events VALUES (1, 1, repeat('long ', 2000)), (2, 2, 'x');
 SAVEPOINT e;
@@ -172,6 +200,18 @@ UPDATE events SET lead_id = 7 WHERE id = 2;
 DELETE FROM events WHERE id = 1;
 COMMIT;
 SELECT difference('eventful_hot');
+-- A mapping query that fails, caught: its rows are gone by the end.
+BEGIN;
+DO $$
+BEGIN
+    INSERT INTO modes.events SELECT 20, 1, string_agg(md5(i::text), '') FROM generate_series(1, 500) i;
+    INSERT INTO modes.events VALUES (21, 2147483647, 'x');
+EXCEPTION WHEN numeric_value_out_of_range THEN
+    RAISE WARNING 'caught: %', SQLERRM;
+END $$;
+INSERT INTO events VALUES (22, 2, 'y');
+COMMIT;
+SELECT difference('eventful_hot'), (SELECT count(*) FROM events WHERE id >= 20);
 
 -- alter_projection.
 SELECT freshcrm.alter_projection('live_hot', mode => 'immediate');
