@@ -105,9 +105,17 @@ Definition* Find(const char* condition, Oid type, Datum value) {
     return found;
 }
 
-// Runs an UPDATE of one definition, whose id is $1.
+// Runs an UPDATE or DELETE of one definition, whose id is $1.
+// Above READ COMMITTED the row may be newer than the transaction's snapshot.
 void Change(const char* sql, int nargs, Oid* types, Datum* values) {
-    OnDefinitions(sql, nargs, types, values, false, [] {});
+    OnDefinitions(sql, nargs, types, values, false, [&] {
+        if (SPI_processed != 1) {
+            ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                            errmsg("could not change projection %d", DatumGetInt32(values[0])),
+                            errdetail("It was created or removed by a concurrent transaction."),
+                            errhint("Retry the transaction.")));
+        }
+    });
 }
 
 }  // namespace
@@ -209,15 +217,7 @@ int32 AddDefinition(const Definition& definition) {
 void RemoveDefinition(int32 id) {
     Oid type = INT4OID;
     Datum value = Int32GetDatum(id);
-    OnDefinitions("DELETE FROM freshcrm.projection WHERE id = $1", 1, &type, &value, false, [&] {
-        // Above READ COMMITTED the row may be newer than the transaction's snapshot.
-        if (SPI_processed != 1) {
-            ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                            errmsg("could not remove projection %d", id),
-                            errdetail("It was created or removed by a concurrent transaction."),
-                            errhint("Retry the transaction.")));
-        }
-    });
+    Change("DELETE FROM freshcrm.projection WHERE id = $1", 1, &type, &value);
 }
 
 bool PassOnSource(Oid view) {
