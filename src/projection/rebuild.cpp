@@ -16,6 +16,7 @@ namespace {
 
 struct Rebuild {
     Oid target;
+    int32 id;  // of the projection that the keys are of
     int batch;
     bool atomic;
     Counts counts;
@@ -28,10 +29,22 @@ void Commit(const Rebuild& rebuild) {
     }
 }
 
+// Between two transactions the table may have been made that of another projection, of another key.
+Projection* Open(const Rebuild& rebuild) {
+    Projection* projection = OpenOwned(rebuild.target);
+    if (projection->id != rebuild.id) {
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("projection %s is another one now", projection->name),
+                        errdetail("It was dropped and created again while it was rebuilt."),
+                        errhint("Call freshcrm.rebuild_projection() again.")));
+    }
+    return projection;
+}
+
 // Collects as many keys that differ as fit into maintenance_work_mem, in a context that outlives
 // transactions. Returns whether that was all.
 bool CollectDifferences(const Rebuild& rebuild, KeySet* wrong) {
-    Projection* projection = OpenOwned(rebuild.target);
+    Projection* projection = Open(rebuild);
     *wrong = MakeProjectionKeys(projection, CurrentMemoryContext);
     // Twice as many would be needed to go to disk, where they would not outlive the transaction.
     wrong->most_bytes = static_cast<Size>(maintenance_work_mem) * 2048;
@@ -51,7 +64,7 @@ bool CollectDifferences(const Rebuild& rebuild, KeySet* wrong) {
 }
 
 void RecomputeBatch(Rebuild* rebuild, KeySet* keys) {
-    Projection* projection = OpenOwned(rebuild->target);
+    Projection* projection = Open(*rebuild);
     Maintain(projection, [&] {
         const Counts counts = RecomputeKeys(projection, keys, Write::kAlways);
         rebuild->counts.inserted += counts.inserted;
@@ -63,8 +76,8 @@ void RecomputeBatch(Rebuild* rebuild, KeySet* keys) {
 }  // namespace
 
 Counts RebuildProjection(Oid target, int batch, bool atomic) {
-    Rebuild rebuild{target, batch, atomic, {}};
-    RepairTriggers(OpenOwned(target));
+    Rebuild rebuild{target, FindOwned(target)->id, batch, atomic, {}};
+    RepairTriggers(Open(rebuild));
     Commit(rebuild);
     for (bool all = false; !all;) {
         KeySet wrong;
@@ -76,7 +89,7 @@ Counts RebuildProjection(Oid target, int batch, bool atomic) {
         }
         FreeTuples(&wrong);
     }
-    SetProblem(OpenOwned(target)->id, nullptr);
+    SetProblem(Open(rebuild)->id, nullptr);
     return rebuild.counts;
 }
 
