@@ -1,4 +1,4 @@
-// C++ objects owned by memory contexts.
+// What is to be done when a memory context ends, and C++ objects owned by one.
 #pragma once
 
 #include "pg/postgres.hpp"
@@ -7,6 +7,16 @@
 #include <utility>
 
 namespace freshcrm::pg {
+
+// Calls `function` when the context is reset or deleted, and so at the latest when the
+// (sub)transaction ends that it belongs to, whatever ends that. Raises without memory.
+inline void OnReset(MemoryContext context, void (*function)(void* arg), void* arg) {
+    auto* callback = static_cast<MemoryContextCallback*>(
+        MemoryContextAlloc(context, sizeof(MemoryContextCallback)));
+    callback->func = function;
+    callback->arg = arg;
+    MemoryContextRegisterResetCallback(context, callback);
+}
 
 // Makes an object that lives in `context` and is destroyed when that is reset or deleted. Raises
 // without memory, and throws what the constructor throws.

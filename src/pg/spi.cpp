@@ -106,6 +106,13 @@ void SelectEach(SPIPlanPtr plan, Datum* values, const RowHandler& handler) {
     }
 }
 
+void RunUtility(const char* sql) {
+    const int result = SPI_execute(sql, false, 0);
+    if (result != SPI_OK_UTILITY) {
+        elog(ERROR, "could not run %s: %s", sql, SPI_result_code_string(result));
+    }
+}
+
 uint64 Modify(SPIPlanPtr plan, Datum* values, const char* nulls) {
     Snapshot snapshot = InvalidSnapshot;
     Snapshot crosscheck = InvalidSnapshot;

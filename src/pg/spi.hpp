@@ -39,6 +39,9 @@ struct RowHandler {
 // must not use SPI.
 void SelectEach(SPIPlanPtr plan, Datum* values, const RowHandler& handler);
 
+// Runs DDL, with the names and rights of the current scope.
+void RunUtility(const char* sql);
+
 // Runs a kept INSERT, UPDATE or DELETE with all triggers and returns the number of rows. It acts on
 // the latest version of a row; above READ COMMITTED it raises 40001 when that version was written
 // by a transaction that this one's snapshot does not see.

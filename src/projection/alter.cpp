@@ -2,6 +2,7 @@
 
 #include "pg/ddl.hpp"
 #include "pg/names.hpp"
+#include "pg/spi.hpp"
 #include "projection/build.hpp"
 #include "projection/definition.hpp"
 #include "projection/dependencies.hpp"
@@ -55,9 +56,7 @@ void ApplyOptions(const Projection* projection, const Definition* before, Datum 
         const char* sql =
             psprintf("ALTER TABLE %s SET (fillfactor = %d)",
                      pg::QualifiedRelation(projection->target), FillfactorOption(options));
-        if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY) {
-            elog(ERROR, "could not run %s", sql);
-        }
+        pg::RunUtility(sql);
     }
     if (DirectWritesOption(options)) {
         DropGuard(projection->target);

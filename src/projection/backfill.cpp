@@ -26,21 +26,11 @@ namespace {
 constexpr int64 kFewRows = 1000;
 constexpr int kMostRounds = 10;
 
-List* AllTriggerTables(const Projection* projection) {
-    List* tables = NIL;
-    for (int i = 0; i < projection->lineage->source_count; ++i) {
-        tables =
-            list_concat_unique_oid(tables, TriggerTables(projection->lineage->sources[i].relid));
-    }
-    list_sort(tables, list_oid_cmp);
-    return tables;
-}
-
 // Waits for the transactions that have written the base tables and keeps new ones out. CREATE
 // TRIGGER takes the same lock. A partition may come while it waits.
 void LockOutWriters(const Projection* projection) {
     for (List* locked = NIL;;) {
-        List* tables = AllTriggerTables(projection);
+        List* tables = AllTriggerTables(projection->lineage);
         if (equal(tables, locked)) {
             return;
         }

@@ -147,9 +147,7 @@ void Drop(const char* kind, Oid relid) {
     const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
     SPI_connect();
     const char* sql = psprintf("DROP %s %s", kind, pg::QualifiedRelation(relid));
-    if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY) {
-        elog(ERROR, "could not run %s", sql);
-    }
+    pg::RunUtility(sql);
     SPI_finish();
     pg::EndAsOwner(scope);
 }
@@ -189,10 +187,7 @@ Oid CreateSource(const char* query, const char* target) {
         OnlySelect(query, "the query of the projection", "Give one SELECT, or the name of a view.");
     const char* name = makeObjectName(target, nullptr, "source");
     SPI_connect();
-    if (SPI_execute(psprintf("CREATE VIEW %s AS %s", quote_identifier(name), select), false, 0) !=
-        SPI_OK_UTILITY) {
-        elog(ERROR, "could not create view %s", name);
-    }
+    pg::RunUtility(psprintf("CREATE VIEW %s AS %s", quote_identifier(name), select));
     SPI_finish();
     return RangeVarGetRelid(makeRangeVar(nullptr, pstrdup(name), -1), NoLock, false);
 }

@@ -1,5 +1,6 @@
 #include "projection/deferred.hpp"
 
+#include "pg/memory.hpp"
 #include "pg/spi.hpp"
 #include "projection/links.hpp"
 #include "projection/maintain.hpp"
@@ -31,10 +32,8 @@ void UseDeferred() {
         AllocSetContextCreate(TopTransactionContext, "freshcrm deferred", ALLOCSET_SMALL_SIZES);
     auto* made = static_cast<Deferred*>(MemoryContextAllocZero(context, sizeof(Deferred)));
     made->context = context;
-    auto* callback = static_cast<MemoryContextCallback*>(
-        MemoryContextAllocZero(context, sizeof(MemoryContextCallback)));
-    callback->func = [](void*) { deferred = nullptr; };
-    MemoryContextRegisterResetCallback(context, callback);
+    pg::OnReset(
+        context, [](void*) { deferred = nullptr; }, nullptr);
     deferred = made;
 }
 

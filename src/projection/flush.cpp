@@ -1,6 +1,7 @@
 #include "projection/flush.hpp"
 
 #include "pg/entry.hpp"
+#include "pg/memory.hpp"
 #include "pg/spi.hpp"
 #include "projection/deferred.hpp"
 #include "projection/halves.hpp"
@@ -48,10 +49,8 @@ void UseQueue() {
     made->context = context;
     made->owner = CurTransactionResourceOwner;
     made->nest_level = GetCurrentTransactionNestLevel();
-    auto* callback = static_cast<MemoryContextCallback*>(
-        MemoryContextAllocZero(context, sizeof(MemoryContextCallback)));
-    callback->func = [](void*) { queue = nullptr; };
-    MemoryContextRegisterResetCallback(context, callback);
+    pg::OnReset(
+        context, [](void*) { queue = nullptr; }, nullptr);
     queue = made;
 }
 

@@ -45,9 +45,7 @@ bool FollowOwner(const Definition* definition, const Affected* affected) {
     const char* sql =
         psprintf("ALTER TABLE %s OWNER TO %s", pg::QualifiedRelation(definition->target),
                  quote_identifier(GetUserNameFromId(owner, false)));
-    if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY) {
-        elog(ERROR, "could not run %s", sql);
-    }
+    pg::RunUtility(sql);
     SPI_finish();
     return true;
 }

@@ -1,5 +1,7 @@
 #include "projection/own_triggers.hpp"
 
+#include "pg/memory.hpp"
+
 extern "C" {
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
@@ -33,10 +35,8 @@ void BeginOwnTriggers(int32 id) {
     MemoryContext caller = MemoryContextSwitchTo(context);
     auto* begun = static_cast<Making*>(palloc(sizeof(Making)));
     *begun = {context, psprintf("%d", id), making};
-    auto* callback = static_cast<MemoryContextCallback*>(palloc0(sizeof(MemoryContextCallback)));
-    callback->func = [](void* ended) { making = static_cast<Making*>(ended)->previous; };
-    callback->arg = begun;
-    MemoryContextRegisterResetCallback(context, callback);
+    pg::OnReset(
+        context, [](void* ended) { making = static_cast<Making*>(ended)->previous; }, begun);
     MemoryContextSwitchTo(caller);
     making = begun;
 }

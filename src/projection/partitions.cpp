@@ -20,6 +20,24 @@ List* TriggerTables(Oid table) {
     return tables;
 }
 
+List* AllTriggerTables(const List* tables) {
+    List* all = NIL;
+    ListCell* cell;
+    foreach (cell, tables) {
+        all = list_concat_unique_oid(all, TriggerTables(lfirst_oid(cell)));
+    }
+    list_sort(all, list_oid_cmp);
+    return all;
+}
+
+List* AllTriggerTables(const Lineage* lineage) {
+    List* tables = NIL;
+    for (int i = 0; i < lineage->source_count; ++i) {
+        tables = lappend_oid(tables, lineage->sources[i].relid);
+    }
+    return AllTriggerTables(tables);
+}
+
 bool ChangesThrough(Oid table, Oid named) {
     if (table == named) {
         return true;

@@ -13,6 +13,10 @@ namespace freshcrm::projection {
 // what it is a partition of. A list of OIDs, in order of OID.
 List* TriggerTables(Oid table);
 
+// Those of all base tables: of a list of OIDs, or of a lineage.
+List* AllTriggerTables(const List* tables);
+List* AllTriggerTables(const Lineage* lineage);
+
 // Whether rows of `table` can change by a statement that names `named`.
 bool ChangesThrough(Oid table, Oid named);
 

@@ -88,13 +88,7 @@ bool MayHaveRows(const Definition* definition) {
 
 // The tables whose writers are captured; a list of OIDs in ascending order.
 List* WrittenTables(const Definition* definition) {
-    List* tables = NIL;
-    ListCell* cell;
-    foreach (cell, BaseTables(definition->source)) {
-        tables = list_concat_unique_oid(tables, TriggerTables(lfirst_oid(cell)));
-    }
-    list_sort(tables, list_oid_cmp);
-    return tables;
+    return AllTriggerTables(BaseTables(definition->source));
 }
 
 // Whether somebody else is writing to one of them, as far as a load.
@@ -299,10 +293,7 @@ void WaitForWriters(const Definition* definition) {
 
 void DropOrphanTriggers(int32 id, const Lineage* lineage) {
     DropTriggers(id);
-    List* tables = NIL;
-    for (int i = 0; i < lineage->source_count; ++i) {
-        tables = list_concat_unique_oid(tables, TriggerTables(lineage->sources[i].relid));
-    }
+    const List* tables = AllTriggerTables(lineage);
     ListCell* cell;
     foreach (cell, CapturedIds(tables)) {
         const Definition* definition = FindDefinition(lfirst_int(cell));

@@ -1,6 +1,7 @@
 #include "projection/target.hpp"
 
 #include "pg/names.hpp"
+#include "pg/spi.hpp"
 #include "projection/projection.hpp"
 
 extern "C" {
@@ -192,10 +193,8 @@ void AddColumns(Oid source, Oid target, int count) {
         }
     }
     table_close(view, NoLock);
-    if (sql.len > 0 &&
-        SPI_execute(psprintf("ALTER TABLE %s%s", pg::QualifiedRelation(target), sql.data), false,
-                    0) != SPI_OK_UTILITY) {
-        elog(ERROR, "could not add columns: %s", sql.data);
+    if (sql.len > 0) {
+        pg::RunUtility(psprintf("ALTER TABLE %s%s", pg::QualifiedRelation(target), sql.data));
     }
 }
 
@@ -234,9 +233,7 @@ Oid CreateTarget(const TargetShape& shape) {
                      "WITH (fillfactor = %d)",
                      kUpdatedAt, kVersionEtag, KeyList(shape.keys), shape.fillfactor);
     table_close(view, NoLock);
-    if (SPI_execute(sql.data, false, 0) != SPI_OK_UTILITY) {
-        elog(ERROR, "could not create table: %s", sql.data);
-    }
+    pg::RunUtility(sql.data);
     return get_relname_relid(shape.name, shape.schema);
 }
 

@@ -2,6 +2,7 @@
 
 #include "pg/ddl.hpp"
 #include "pg/names.hpp"
+#include "pg/spi.hpp"
 #include "projection/definition.hpp"
 
 extern "C" {
@@ -137,9 +138,7 @@ void CreateGuard(Oid target) {
         "CREATE TRIGGER freshcrm_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s "
         "FOR EACH STATEMENT EXECUTE FUNCTION freshcrm.guard_target()",
         pg::QualifiedRelation(target));
-    if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY) {
-        elog(ERROR, "could not run %s", sql);
-    }
+    pg::RunUtility(sql);
 }
 
 void DropGuard(Oid target) {

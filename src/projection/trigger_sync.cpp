@@ -65,13 +65,11 @@ List* TablesWithout(const List* triggers, const Projection* projection) {
         *with = lappend_oid(*with, trigger->table);
     }
     List* without = NIL;
-    for (int i = 0; i < projection->lineage->source_count; ++i) {
-        foreach (cell, TriggerTables(projection->lineage->sources[i].relid)) {
-            const Oid table = lfirst_oid(cell);
-            if (!list_member_oid(with_statement, table) ||
-                (!get_rel_relispartition(table) && !list_member_oid(with_row, table))) {
-                without = list_append_unique_oid(without, table);
-            }
+    foreach (cell, AllTriggerTables(projection->lineage)) {
+        const Oid table = lfirst_oid(cell);
+        if (!list_member_oid(with_statement, table) ||
+            (!get_rel_relispartition(table) && !list_member_oid(with_row, table))) {
+            without = lappend_oid(without, table);
         }
     }
     return without;

@@ -2,6 +2,7 @@
 
 #include "pg/ddl.hpp"
 #include "pg/names.hpp"
+#include "pg/spi.hpp"
 #include "projection/options.hpp"
 #include "projection/own_triggers.hpp"
 #include "projection/partitions.hpp"
@@ -59,12 +60,6 @@ void CheckName(const char* name) {
     }
 }
 
-void Run(const char* sql) {
-    if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY) {
-        elog(ERROR, "could not run %s", sql);
-    }
-}
-
 // ATTACH PARTITION gives the partition a copy of the root's row trigger, and fails where it has one
 // of that name: as a table of the same projection it may. So a partitioned table's has a name of
 // its own.
@@ -91,7 +86,7 @@ const char* RowTriggerName(Oid table, const char* name, int32 id) {
 void CreateTriggersOn(Oid table, const char* name, int32 id, bool is_partition) {
     const char* relation = pg::QualifiedRelation(table);
     for (const Event& event : kEvents) {
-        Run(
+        pg::RunUtility(
             psprintf("CREATE TRIGGER %s AFTER %s ON %s %sFOR EACH STATEMENT "
                      "EXECUTE FUNCTION freshcrm.capture('%d')",
                      quote_identifier(psprintf("%s%s", name, event.suffix)), event.command,
@@ -103,7 +98,7 @@ void CreateTriggersOn(Oid table, const char* name, int32 id, bool is_partition) 
     pg::SetTriggerFiring(table, psprintf("%s_truncate", name), TRIGGER_FIRES_ALWAYS);
     if (!is_partition) {
         const char* replica = RowTriggerName(table, name, id);
-        Run(
+        pg::RunUtility(
             psprintf("CREATE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW "
                      "EXECUTE FUNCTION freshcrm.capture('%d')",
                      quote_identifier(replica), relation, id));

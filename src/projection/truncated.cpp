@@ -1,6 +1,7 @@
 #include "projection/truncated.hpp"
 
 #include "pg/heap_changes.hpp"
+#include "pg/memory.hpp"
 #include "projection/partitions.hpp"
 
 extern "C" {
@@ -46,15 +47,12 @@ bool IsEmptyForMe(Oid relid) {
 
 List* EmptyTables(const Projection* projection) {
     List* empty = NIL;
-    for (int i = 0; i < projection->lineage->source_count; ++i) {
-        ListCell* cell;
-        foreach (cell, TriggerTables(projection->lineage->sources[i].relid)) {
-            if (IsEmptyForMe(lfirst_oid(cell))) {
-                empty = lappend_oid(empty, lfirst_oid(cell));
-            }
+    ListCell* cell;
+    foreach (cell, AllTriggerTables(projection->lineage)) {
+        if (IsEmptyForMe(lfirst_oid(cell))) {
+            empty = lappend_oid(empty, lfirst_oid(cell));
         }
     }
-    list_sort(empty, list_oid_cmp);
     return empty;
 }
 
@@ -67,10 +65,7 @@ void RememberEmptyTables(const Projection* projection) {
     MemoryContext caller = MemoryContextSwitchTo(context);
     auto* emptied = static_cast<Emptied*>(palloc(sizeof(Emptied)));
     *emptied = {context, projection, EmptyTables(projection), first};
-    auto* callback = static_cast<MemoryContextCallback*>(palloc0(sizeof(MemoryContextCallback)));
-    callback->func = Unlink;
-    callback->arg = emptied;
-    MemoryContextRegisterResetCallback(context, callback);
+    pg::OnReset(context, Unlink, emptied);
     MemoryContextSwitchTo(caller);
     first = emptied;
 }
