@@ -3,6 +3,7 @@
 #include "pg/guard.hpp"
 #include "pg/names.hpp"
 #include "pg/owner_scope.hpp"
+#include "projection/link_query.hpp"
 #include "projection/mapping.hpp"
 #include "projection/query_walk.hpp"
 #include "projection/traceable.hpp"

@@ -16,9 +16,6 @@ struct FlatPath {
 
 Path MakePath(const WalkedView& view, int changed, const FlatPath& flat, const KeyColumn* keys);
 
-// The attributes by which the path goes through rows of an occurrence that it reads.
-Bitmapset* LinkingColumns(const WalkedView& view, int occurrence, const FlatPath& flat);
-
 // An item of FROM: the starts of changed rows, handed over as arrays $1, $2, …, as a table c of
 // columns s0, s1, …
 const char* StartRows(const Path& path);
