@@ -11,6 +11,7 @@
 #include "projection/ordering.hpp"
 #include "projection/partitions.hpp"
 #include "projection/query_text.hpp"
+#include "projection/queue.hpp"
 #include "projection/restored.hpp"
 #include "projection/target.hpp"
 #include "projection/target_guard.hpp"
@@ -194,7 +195,7 @@ Oid CreateSource(const char* query, const char* target) {
 
 Oid CreateProjection(const Request& request) {
     (void)ModeNamed(request.mode);
-    CheckErrorPolicy(request.on_error);
+    (void)ErrorPolicyNamed(request.on_error);
     if (get_rel_relkind(request.source) == RELKIND_VIEW) {
         LockRelationOid(request.source, AccessShareLock);
         const pg::OwnerScope scope = pg::BeginAsOwner(CheckSource(request));
@@ -219,6 +220,7 @@ void DropProjection(Oid target, bool keep_table) {
     }
     RemoveDefinition(definition->id);
     DropTriggers(definition->id);
+    ForgetQueued(definition->id);
     if (definition->target_adopted || keep_table) {
         DropGuard(target);
     } else {
@@ -236,6 +238,7 @@ void ForgetDropped() {
         DropGuard(FindDefinition(id)->target);
         RemoveDefinition(id);
         DropTriggers(id);
+        ForgetQueued(id);
     }
 }
 
