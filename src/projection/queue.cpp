@@ -223,12 +223,14 @@ void QueueNullKey(const Projection* projection, const Failed& failed) {
 }
 
 QueuedBatch TakeQueued(Projection* projection, const Due& due) {
-    static Statement take = {nullptr, 4, {TIMESTAMPTZOID, BOOLOID, INT4OID, INT4OID}, nullptr};
+    static Statement take = {
+        nullptr, 5, {TIMESTAMPTZOID, BOOLOID, INT4OID, INT4OID, BOOLOID}, nullptr};
     if (take.sql == nullptr) {
         take.sql = MemoryContextStrdup(
             TopMemoryContext,
             psprintf("DELETE FROM freshcrm.queue WHERE ctid = ANY (ARRAY(SELECT ctid "
-                     "FROM freshcrm.queue WHERE projection = $3 AND %s ORDER BY id LIMIT $4 "
+                     "FROM freshcrm.queue WHERE projection = $3 AND %s AND ($5 OR xact IS NULL "
+                     "OR xact <> pg_catalog.pg_current_xact_id()) ORDER BY id LIMIT $4 "
                      "FOR UPDATE SKIP LOCKED)) RETURNING source, shape, everything, null_key, "
                      "new_rows, new_links, content, attempts, queued_at",
                      kDue));
@@ -236,7 +238,8 @@ QueuedBatch TakeQueued(Projection* projection, const Due& due) {
     QueuedBatch batch{};
     batch.keys = MakeProjectionKeys(projection, CurrentMemoryContext);
     Datum values[] = {TimestampTzGetDatum(due.before), BoolGetDatum(due.early),
-                      Int32GetDatum(projection->id), Int32GetDatum(kBatchRows)};
+                      Int32GetDatum(projection->id), Int32GetDatum(kBatchRows),
+                      BoolGetDatum(due.own)};
     const MemoryContext caller = CurrentMemoryContext;
     OnQueue(&take, values, nullptr, false, [&] {
         MemoryContextSwitchTo(caller);

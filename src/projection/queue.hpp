@@ -39,6 +39,7 @@ void QueueNullKey(const Projection* projection, const Failed& failed);
 struct Due {
     TimestampTz before;  // they have not been tried since
     bool early;          // also those whose time to be tried again has not come
+    bool own;            // also those of this transaction; else they are for after its end
 };
 
 struct QueuedBatch {

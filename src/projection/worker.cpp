@@ -125,6 +125,12 @@ void LaunchOnce() {
 
 enum class Outcome { kWorked, kNothing, kFailed, kUndone, kGone };
 
+// Somebody else was in the way.
+bool WillPass(int sqlstate) {
+    return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED ||
+           sqlstate == ERRCODE_T_R_SERIALIZATION_FAILURE;
+}
+
 // Runs `body` in a transaction; an error is reported to the server's log.
 template <typename Body>
 bool InTransaction(const char* activity, Body body) {
@@ -145,7 +151,9 @@ bool InTransaction(const char* activity, Body body) {
         error = pg::PendingError::FromCurrentException();
     }
     if (failed) {
-        error.Warn();
+        if (!WillPass(error.sqlstate())) {
+            error.Warn();
+        }
         AbortCurrentTransaction();
     }
     pgstat_report_stat(false);
@@ -159,7 +167,8 @@ void PinSettings() {
                                        {"default_transaction_read_only", "off"},
                                        {"default_transaction_deferrable", "off"},
                                        {"statement_timeout", "0"},
-                                       {"lock_timeout", "0"},
+                                       // Nor do other projections wait for a lock that one needs.
+                                       {"lock_timeout", "250ms"},
                                        {"idle_in_transaction_session_timeout", "0"},
                                        {"idle_session_timeout", "0"},
                                        {"session_replication_role", "origin"},
@@ -185,7 +194,7 @@ Outcome FindWork(Round* round) {
             outcome = Outcome::kGone;
             return;
         }
-        const List* ids = QueuedProjections({GetCurrentTimestamp(), false});
+        const List* ids = QueuedProjections({GetCurrentTimestamp(), false, false});
         round->count = Min(list_length(ids), static_cast<int>(lengthof(round->ids)));
         for (int i = 0; i < round->count; ++i) {
             round->ids[i] = list_nth_int(ids, i);
@@ -205,7 +214,7 @@ Outcome DrainRound() {
         Drained drained{};
         if (!InTransaction("draining", [&] {
                 if (OidIsValid(LockQueue())) {
-                    drained = DrainBatch(id, {GetCurrentTimestamp(), false});
+                    drained = DrainBatch(id, {GetCurrentTimestamp(), false, false});
                     if (drained.rows > 0 && !drained.failed) {
                         HurryRetries(id);
                     }
@@ -271,7 +280,7 @@ bool Leave() {
         const Oid table = LockQueue();
         left = !OidIsValid(table);
         if (left || !ConditionalLockRelationOid(table, ShareLock) ||
-            QueuedProjections({GetCurrentTimestamp(), false}) != NIL) {
+            QueuedProjections({GetCurrentTimestamp(), false, false}) != NIL) {
             return;
         }
         left = true;
