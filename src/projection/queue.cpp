@@ -158,7 +158,7 @@ void TakeRow(Projection* projection, uint64 row, QueuedBatch* batch) {
     const TimestampTz queued_at = DatumGetTimestampTz(Column(row, 9, &isnull));
     batch->since = batch->since == 0 ? queued_at : Min(batch->since, queued_at);
     batch->null_key = batch->null_key || Flag(row, 4);
-    if (of_keys && shape == ShapeOfKeys(projection)) {
+    if (of_keys && !Flag(row, 3) && shape == ShapeOfKeys(projection)) {
         if (content != nullptr) {
             UnpackKeys(&batch->keys, content);
         }
@@ -181,6 +181,11 @@ void TakeRow(Projection* projection, uint64 row, QueuedBatch* batch) {
 Oid LockQueue() {
     return RangeVarGetRelid(makeRangeVar(pstrdup("freshcrm"), pstrdup("queue"), -1),
                             AccessShareLock, true);
+}
+
+void QueueEverything(int32 projection) {
+    const NewRow row{projection, InvalidOid, 0, true, false, false, false, {}};
+    Insert(&row, nullptr, 1);
 }
 
 void QueueChanges(Changes* changes, const char* error) {

@@ -20,6 +20,9 @@ namespace freshcrm::projection {
 // been dropped.
 Oid LockQueue();
 
+// Adds a row that stands for all keys.
+void QueueEverything(int32 projection);
+
 // Adds rows for changes, of this error or null when they have not been followed yet.
 // FinishChanges() is to follow.
 void QueueChanges(Changes* changes, const char* error);
