@@ -54,9 +54,8 @@ struct Assignment {
 bool wake_at_commit = false;
 int worker_pid = 0;
 
-// Reads and writes freshcrm.worker, as its owner.
-template <typename Use>
-void OnWorkers(const char* sql, int argument, Use use) {
+// Writes freshcrm.worker, as its owner; returns the number of rows.
+uint64 WriteWorker(const char* sql, int argument) {
     Oid type = INT4OID;
     Datum value = Int32GetDatum(argument);
     SPI_connect();
@@ -67,20 +66,32 @@ void OnWorkers(const char* sql, int argument, Use use) {
     if (result < 0) {
         elog(ERROR, "could not use freshcrm.worker: %s", SPI_result_code_string(result));
     }
-    use();
+    const uint64 rows = SPI_processed;
     pg::EndAsOwner(scope);
     SPI_finish();
+    return rows;
 }
 
+// At each commit that has queued something.
 int RegisteredWorker() {
+    static SPIPlanPtr plan = nullptr;
     int pid = 0;
-    OnWorkers("SELECT pid FROM freshcrm.worker WHERE pid <> $1", 0, [&] {
+    SPI_connect();
+    const pg::OwnerScope scope = pg::BeginAsOwner(OwnerOfDefinitions());
+    if (plan == nullptr) {
+        plan = pg::PrepareKept("SELECT pid FROM freshcrm.worker WHERE pid IS NOT NULL", 0, nullptr,
+                               CacheMemoryContext);
+    }
+    pg::PushFreshSnapshot();
+    pg::Select(plan, nullptr, nullptr);
+    PopActiveSnapshot();
+    if (SPI_processed > 0) {
         bool isnull;
-        if (SPI_processed > 0) {
-            pid = DatumGetInt32(
-                SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-        }
-    });
+        pid =
+            DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+    }
+    pg::EndAsOwner(scope);
+    SPI_finish();
     return pid;
 }
 
@@ -204,40 +215,51 @@ Outcome FindWork(Round* round) {
     return succeeded ? outcome : Outcome::kUndone;
 }
 
+// Returns false when the transaction was rolled back.
+bool DrainOne(int32 id, Drained* drained) {
+    return InTransaction("draining", [&] {
+        if (OidIsValid(LockQueue())) {
+            *drained = DrainBatch(id, {GetCurrentTimestamp(), false, false});
+            if (drained->rows > 0 && !drained->failed) {
+                HurryRetries(id);
+            }
+        }
+    });
+}
+
 // A batch of each projection that has something, by turns. kFailed: some of it cannot be followed
 // and was put back; kUndone: a transaction was rolled back.
 Outcome DrainRound() {
     Round round{};
-    Outcome outcome = FindWork(&round);
-    for (int i = 0; i < round.count && outcome != Outcome::kGone; ++i) {
-        const int32 id = round.ids[i];
-        Drained drained{};
-        if (!InTransaction("draining", [&] {
-                if (OidIsValid(LockQueue())) {
-                    drained = DrainBatch(id, {GetCurrentTimestamp(), false, false});
-                    if (drained.rows > 0 && !drained.failed) {
-                        HurryRetries(id);
-                    }
-                }
-            })) {
-            outcome = Outcome::kUndone;
-        } else if (drained.failed && outcome == Outcome::kWorked) {
-            outcome = Outcome::kFailed;
-        }
+    const Outcome found = FindWork(&round);
+    if (found != Outcome::kWorked) {
+        return found;
     }
-    return outcome;
+    bool undone = false;
+    bool failed = false;
+    int64 rows = 0;
+    for (int i = 0; i < round.count; ++i) {
+        Drained drained{};
+        undone = !DrainOne(round.ids[i], &drained) || undone;
+        failed = failed || drained.failed;
+        rows += drained.rows;
+    }
+    return failed     ? Outcome::kFailed
+           : rows > 0 ? Outcome::kWorked
+           : undone   ? Outcome::kUndone
+                      : Outcome::kNothing;  // somebody else is following them
 }
 
 void Register() {
-    OnWorkers(
+    (void)WriteWorker(
         "WITH gone AS (DELETE FROM freshcrm.worker RETURNING next_start) "
         "INSERT INTO freshcrm.worker (pid, next_start) SELECT $1, pg_catalog.max(next_start) "
         "FROM gone",
-        MyProcPid, [] {});
+        MyProcPid);
 }
 
 void Unregister() {
-    OnWorkers("UPDATE freshcrm.worker SET pid = NULL WHERE pid = $1", MyProcPid, [] {});
+    (void)WriteWorker("UPDATE freshcrm.worker SET pid = NULL WHERE pid = $1", MyProcPid);
 }
 
 // What failed is tried again by a successor. There is one at a time.
@@ -245,13 +267,12 @@ void LeaveToSuccessor(TimestampTz retry) {
     const TimestampTz now = GetCurrentTimestamp();
     const int milliseconds =
         Min(static_cast<int>(TimestampDifferenceMilliseconds(now, retry)), kSuccessorMilliseconds);
-    bool planned = false;
-    OnWorkers(
+    const uint64 planned = WriteWorker(
         "UPDATE freshcrm.worker SET next_start = pg_catalog.clock_timestamp() "
         "+ $1 * interval '1 ms' WHERE next_start IS NULL OR next_start < "
         "pg_catalog.clock_timestamp()",
-        milliseconds, [&] { planned = SPI_processed > 0; });
-    if (planned) {
+        milliseconds);
+    if (planned > 0) {
         Launch(now + static_cast<TimestampTz>(milliseconds) * 1000);
     }
 }
