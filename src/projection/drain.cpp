@@ -77,7 +77,7 @@ void TryEachKey(Projection* projection, const KeySet* piece, const QueuedBatch* 
 }
 
 void DrainKeyByKey(Projection* projection, QueuedBatch* batch) {
-    if (AffectAllKeys(projection, batch->changes)) {
+    if (batch->everything) {
         (void)RecomputeAll(projection);
         return;
     }
@@ -93,6 +93,10 @@ void DrainKeyByKey(Projection* projection, QueuedBatch* batch) {
 }
 
 void DrainTogether(Projection* projection, QueuedBatch* batch) {
+    if (batch->everything) {
+        (void)RecomputeAll(projection);
+        return;
+    }
     RecomputeChanges(projection, batch->changes);
     SortUnique(&batch->keys);
     (void)RecomputeKeys(projection, &batch->keys);

@@ -118,27 +118,24 @@ void InsertPiece(void* arg, bytea* content, int values) {
     Insert(static_cast<const NewRow*>(arg), content, values);
 }
 
-// What the batch has of the source; of the first when the view reads that no more.
-Changes* ChangesOf(Projection* projection, Oid source, QueuedBatch* batch, bool* found) {
-    Lineage* lineage = projection->lineage;
-    Source* match = &lineage->sources[0];
-    *found = false;
-    for (int i = 0; i < lineage->source_count; ++i) {
-        if (lineage->sources[i].relid == source) {
-            match = &lineage->sources[i];
-            *found = true;
-        }
-    }
+// What the batch has of the source; null when the view does not read it any more.
+Changes* ChangesOf(Projection* projection, Oid relid, QueuedBatch* batch) {
     ListCell* cell;
     foreach (cell, batch->changes) {
         auto* changes = static_cast<Changes*>(lfirst(cell));
-        if (changes->source == match) {
+        if (changes->source->relid == relid) {
             return changes;
         }
     }
-    Changes* changes = MakeChanges(projection, match);
-    batch->changes = lappend(batch->changes, changes);
-    return changes;
+    Lineage* lineage = projection->lineage;
+    for (int i = 0; i < lineage->source_count; ++i) {
+        if (lineage->sources[i].relid == relid) {
+            Changes* changes = MakeChanges(projection, &lineage->sources[i]);
+            batch->changes = lappend(batch->changes, changes);
+            return changes;
+        }
+    }
+    return nullptr;
 }
 
 bool Flag(uint64 row, int column) {
@@ -158,21 +155,23 @@ void TakeRow(Projection* projection, uint64 row, QueuedBatch* batch) {
     const TimestampTz queued_at = DatumGetTimestampTz(Column(row, 9, &isnull));
     batch->since = batch->since == 0 ? queued_at : Min(batch->since, queued_at);
     batch->null_key = batch->null_key || Flag(row, 4);
-    if (of_keys && !Flag(row, 3) && shape == ShapeOfKeys(projection)) {
+
+    Changes* changes = of_keys ? nullptr : ChangesOf(projection, source, batch);
+    const int64 wanted = of_keys              ? ShapeOfKeys(projection)
+                         : changes != nullptr ? ShapeOf(projection, changes->source)
+                                              : 0;
+    if (Flag(row, 3) || shape != wanted) {
+        batch->everything = true;
+    } else if (of_keys) {
         if (content != nullptr) {
             UnpackKeys(&batch->keys, content);
         }
-        return;
-    }
-    bool found;
-    Changes* changes = ChangesOf(projection, source, batch, &found);
-    changes->null_key = changes->null_key || Flag(row, 4);
-    changes->new_rows = changes->new_rows || Flag(row, 5);
-    changes->new_links = changes->new_links || Flag(row, 6);
-    if (!found || Flag(row, 3) || shape != ShapeOf(projection, changes->source)) {
-        changes->everything = true;
-    } else if (content != nullptr) {
-        UnpackChanges(changes, content);
+    } else {
+        changes->new_rows = changes->new_rows || Flag(row, 5);
+        changes->new_links = changes->new_links || Flag(row, 6);
+        if (content != nullptr) {
+            UnpackChanges(changes, content);
+        }
     }
 }
 

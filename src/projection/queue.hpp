@@ -48,14 +48,15 @@ struct Due {
 struct QueuedBatch {
     List* changes;  // of Changes*, each of another source
     KeySet keys;
-    bool null_key;
+    bool null_key;      // a row of the view may have come whose key is NULL
+    bool everything;    // all keys
     int64 rows;         // none: the queue has no more
     int attempts;       // the most of any row before
     TimestampTz since;  // when the first of them was queued
 };
 
 // Takes some rows out of the queue, those that nobody else is following at the moment. In the
-// current memory context; what no longer fits the lineage becomes Changes::everything.
+// current memory context; what no longer fits the lineage stands for everything.
 QueuedBatch TakeQueued(Projection* projection, const Due& due);
 
 // They could not be followed.
