@@ -131,8 +131,8 @@ UPDATE calls SET lead_id = lead_id + 1;
 UPDATE calls_old SET lead_id = lead_id + 1;
 SELECT difference('both_ways_hot'), sum(all_of_them) AS all_of_them, sum(old) AS old, sum(more) AS more FROM both_ways_hot;
 SELECT projection, state, problem FROM freshcrm.projections WHERE state <> 'current';
--- Each table has one row trigger, its own or that of the root.
-SELECT tgrelid::regclass, count(*) FROM pg_trigger JOIN freshcrm.projection p ON p.target = 'both_ways_hot'::regclass AND tgargs = convert_to(p.id::text, 'UTF8') || '\x00'
+-- Each table has one row trigger, its own or that of the root, and one for rows that MERGE moves where there are partitions.
+SELECT tgrelid::regclass, count(*) FILTER (WHERE tgtype = 29) AS replicas, count(*) FILTER (WHERE tgtype = 13) AS moves FROM pg_trigger JOIN freshcrm.projection p ON p.target = 'both_ways_hot'::regclass AND tgargs = convert_to(p.id::text, 'UTF8') || '\x00'
 WHERE tgfoid = 'freshcrm.capture'::regproc AND tgtype & 1 = 1 GROUP BY 1 ORDER BY 1::text;
 DROP SCHEMA parts CASCADE;
 DROP FUNCTION difference(regclass);
