@@ -51,14 +51,23 @@ bool CapturesFor(HeapTuple tuple, TupleDesc desc, const char* id) {
 }
 
 void CheckName(const char* name) {
-    const Size longest = strlen(name) + strlen("_truncate");
-    if (*name == '\0' || longest >= NAMEDATALEN) {
+    constexpr int kLongest = NAMEDATALEN - sizeof("_replica99");
+    if (*name == '\0' || strlen(name) > kLongest) {
         ereport(ERROR,
                 (errcode(*name == '\0' ? ERRCODE_INVALID_PARAMETER_VALUE : ERRCODE_NAME_TOO_LONG),
                  errmsg("\"%s\" cannot be the name of triggers", name),
-                 errhint("Give a name of 1 to %d bytes.",
-                         NAMEDATALEN - 1 - static_cast<int>(strlen("_truncate")))));
+                 errhint("Give a name of 1 to %d bytes.", kLongest)));
     }
+}
+
+bool HasName(const List* triggers, const char* name) {
+    ListCell* cell;
+    foreach (cell, triggers) {
+        if (strcmp(static_cast<CaptureTrigger*>(lfirst(cell))->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // ATTACH PARTITION gives the partition copies of the root's row triggers, and fails where it has
@@ -70,18 +79,11 @@ const char* RowTriggerName(Oid table, const char* name, int32 id) {
     }
     CommandCounterIncrement();
     const List* triggers = FindTriggers(id);
-    for (char digit = '1';; ++digit) {
-        const char* candidate = psprintf("%s%c", name, digit);
-        bool is_free = true;
-        ListCell* cell;
-        foreach (cell, triggers) {
-            is_free =
-                is_free && strcmp(static_cast<CaptureTrigger*>(lfirst(cell))->name, candidate) != 0;
-        }
-        if (is_free || digit == '9') {
-            return candidate;
-        }
+    int number = 1;
+    while (HasName(triggers, psprintf("%s%d", name, number))) {
+        ++number;
     }
+    return psprintf("%s%d", name, number);
 }
 
 void CreateRowTrigger(Oid table, const char* name, const char* events, char firing, int32 id) {

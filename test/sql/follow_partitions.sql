@@ -154,6 +154,30 @@ SELECT * FROM worked();
 SELECT * FROM writes();
 DROP TABLE events, high_1, low CASCADE;
 
+-- Tables that a view reads beside each other become partitions of each other, however many there are.
+CREATE TABLE list (id integer PRIMARY KEY);
+INSERT INTO list VALUES (1), (2);
+DO $$
+DECLARE columns text := '';
+BEGIN
+    FOR i IN 1..12 LOOP
+        EXECUTE format('CREATE TABLE p%s (id integer) PARTITION BY RANGE (id)', i);
+        columns := columns || format(', (SELECT count(*) FROM p%s p WHERE p.id = l.id) AS n%1$s', i);
+    END LOOP;
+    EXECUTE format('CREATE VIEW of_many AS SELECT l.id%s FROM list l', columns);
+END
+$$;
+SELECT freshcrm.create_projection('of_many', '{id}');
+CREATE TABLE p12_1 PARTITION OF p12 FOR VALUES FROM (1) TO (2);
+INSERT INTO p12 VALUES (1);
+ALTER TABLE p11 ATTACH PARTITION p12 FOR VALUES FROM (1) TO (10);
+ALTER TABLE p10 ATTACH PARTITION p11 FOR VALUES FROM (1) TO (10);
+CREATE TABLE p12_2 PARTITION OF p12 FOR VALUES FROM (2) TO (3);
+INSERT INTO p10 VALUES (2);
+SELECT id, n1, n10, n11, n12 FROM of_many_hot ORDER BY id;
+SELECT * FROM worked();
+DROP TABLE list, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10 CASCADE;
+
 -- Every table that gets triggers needs the right to it, also one that comes later.
 CREATE ROLE freshcrm_parts;
 GRANT USAGE, CREATE ON SCHEMA fp TO freshcrm_parts;

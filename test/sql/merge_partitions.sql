@@ -150,7 +150,8 @@ RESET session_replication_role;
 TABLE state;
 
 -- A trigger that is disabled, on the root or on a partition, is a problem; enabled again it fires as it was made to.
-SELECT tgname AS name FROM pg_trigger WHERE tgrelid = 'hashed'::regclass AND tgtype = 13 ORDER BY 1 LIMIT 1 \gset
+SELECT tgname AS name FROM pg_trigger JOIN freshcrm.projection p ON p.target = 'all_of_them_hot'::regclass AND tgargs = convert_to(p.id::text, 'UTF8') || '\x00'
+    WHERE tgrelid = 'hashed'::regclass AND tgtype = 13 \gset
 ALTER TABLE hashed DISABLE TRIGGER :"name";
 SELECT projection, state, problem FROM freshcrm.projections WHERE state <> 'current';
 ALTER TABLE hashed ENABLE TRIGGER :"name";
