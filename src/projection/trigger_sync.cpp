@@ -85,6 +85,7 @@ bool IsRowTriggerOfOwn(const CaptureTrigger* trigger) {
 
 // While triggers are made one by one, what sees each of them must not find the others missing.
 void MakeMissing(const Projection* projection, const Definition* definition) {
+    CheckSourcePrivileges(projection->lineage);
     SetWhole(definition->id, InvalidOid);
     CreateTriggers(projection, definition->options);
     SetWhole(definition->id, definition->target);
@@ -128,7 +129,6 @@ void SyncTriggers(const Projection* projection, const Definition* definition) {
     }
     DropTriggers(superfluous);
     if (missing != NIL) {
-        CheckSourcePrivileges(projection->lineage);
         MakeMissing(projection, definition);
     }
 }

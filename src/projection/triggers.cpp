@@ -7,6 +7,7 @@
 #include "projection/options.hpp"
 #include "projection/own_triggers.hpp"
 #include "projection/partitions.hpp"
+#include "projection/trigger_rights.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -110,6 +111,7 @@ void CreateRowTriggers(Oid table, const char* name, int32 id) {
 }
 
 void CreateTriggersOn(Oid table, const char* name, int32 id, bool is_partition) {
+    const pg::OwnerScope scope = BeginTriggersOn(table);
     const char* relation = pg::QualifiedRelation(table);
     for (const Event& event : kEvents) {
         pg::RunUtility(
@@ -122,6 +124,7 @@ void CreateTriggersOn(Oid table, const char* name, int32 id, bool is_partition) 
     if (!is_partition) {
         CreateRowTriggers(table, name, id);
     }
+    pg::EndAsOwner(scope);
 }
 
 // Whether the table has triggers of the projection.

@@ -25,8 +25,8 @@ List* FindTriggers(int32 id);
 // current user, who needs TRIGGER on the tables; likewise on the tables through which they change
 // (partitions.hpp). They are called <name>_insert, <name> (of UPDATE), <name>_delete,
 // <name>_truncate, <name>_replica and <name>_moved (the last two with a number on a
-// partitioned table); the name is the option trigger_names' or freshcrm_<id>. Leaves out the tables that have
-// some. Within SPI.
+// partitioned table); the name is the option trigger_names' or freshcrm_<id>. Leaves out the tables
+// that have some. Within SPI.
 void CreateTriggers(const Projection* projection, Datum options);
 
 // Whether the table has triggers of any projection.
