@@ -83,7 +83,9 @@ void Capture(TriggerData* trigger) {
                         errmsg("freshcrm.capture() must be called AFTER a change"),
                         errhint("Create projections with freshcrm.create_projection().")));
     }
-    const bool for_moves = IsForMovedRows(trigger->tg_trigger->tgtype);
+    // They fire on partitions, where they are copies. One that somebody put elsewhere is refused.
+    const bool for_moves =
+        trigger->tg_trigger->tgisclone && IsForMovedRows(trigger->tg_trigger->tgtype);
     if (for_moves && !MayBeMoved(trigger)) {
         return;
     }
