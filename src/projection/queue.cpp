@@ -160,7 +160,7 @@ void TakeRow(Projection* projection, uint64 row, QueuedBatch* batch) {
     const int64 wanted = of_keys              ? ShapeOfKeys(projection)
                          : changes != nullptr ? ShapeOf(projection, changes->source)
                                               : 0;
-    if (Flag(row, 3) || shape != wanted) {
+    if (Flag(row, 3) || shape != wanted || (!of_keys && changes == nullptr)) {
         batch->everything = true;
     } else if (of_keys) {
         if (content != nullptr) {
