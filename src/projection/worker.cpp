@@ -53,6 +53,7 @@ struct Assignment {
 
 bool wake_at_commit = false;
 int worker_pid = 0;
+bool launch_owed = false;
 
 // Writes freshcrm.worker, as its owner; returns the number of rows.
 uint64 WriteWorker(const char* sql, int argument) {
@@ -102,7 +103,8 @@ PGPROC* ProcessOfWorker(int pid) {
                : nullptr;
 }
 
-void Launch(TimestampTz not_before) {
+// Returns false when all worker processes are in use.
+bool Launch(TimestampTz not_before) {
     BackgroundWorker worker{};
     strlcpy(worker.bgw_name, "freshcrm drain", BGW_MAXLEN);
     strlcpy(worker.bgw_type, "freshcrm drain", BGW_MAXLEN);
@@ -115,20 +117,23 @@ void Launch(TimestampTz not_before) {
     const Assignment assignment{not_before, MyDatabaseTableSpace};
     static_assert(sizeof(assignment) <= BGW_EXTRALEN);
     memcpy(worker.bgw_extra, &assignment, sizeof(assignment));
-    if (!RegisterDynamicBackgroundWorker(&worker, nullptr)) {
+    const bool launched = RegisterDynamicBackgroundWorker(&worker, nullptr);
+    if (!launched) {
         ereport(LOG, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
                       errmsg("could not start the worker that keeps projections of mode async"),
                       errhint("Raise max_worker_processes, or CALL freshcrm.drain() regularly.")));
     }
+    return launched;
 }
 
-// One that has been launched registers itself a moment later.
+// One that has been launched registers itself a moment later. Where none could be, the next
+// transaction of this backend tries again, whatever it does.
 void LaunchOnce() {
-    static TimestampTz launched = 0;
+    static TimestampTz tried = 0;
     const TimestampTz now = GetCurrentTimestamp();
-    if (TimestampDifferenceExceeds(launched, now, kRestartSeconds * 1000)) {
-        launched = now;
-        Launch(0);
+    if (TimestampDifferenceExceeds(tried, now, kRestartSeconds * 1000)) {
+        tried = now;
+        launch_owed = !Launch(0);
     }
 }
 
@@ -273,7 +278,7 @@ void LeaveToSuccessor(TimestampTz retry) {
         "pg_catalog.clock_timestamp()",
         milliseconds);
     if (planned > 0) {
-        Launch(now + static_cast<TimestampTz>(milliseconds) * 1000);
+        (void)Launch(now + static_cast<TimestampTz>(milliseconds) * 1000);
     }
 }
 
@@ -405,7 +410,7 @@ void PrepareToWake() {
 }
 
 void Wake() {
-    if (!wake_at_commit) {
+    if (!wake_at_commit && !launch_owed) {
         return;
     }
     wake_at_commit = false;
