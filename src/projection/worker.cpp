@@ -416,6 +416,7 @@ void Wake() {
     wake_at_commit = false;
     if (PGPROC* process = ProcessOfWorker(worker_pid)) {
         SetLatch(&process->procLatch);
+        launch_owed = false;
     } else {
         LaunchOnce();
     }
