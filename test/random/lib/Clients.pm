@@ -43,6 +43,9 @@ sub is_tolerated
     return 1 if $state =~ /^(23505|23503)$/ && $message !~ /_hot|spare/;
     return 1 if $state eq '55006' && $message =~ /pending trigger events/;
     return 1 if $state eq '55000' && $message =~ /prepared transaction .* is busy/;    # it has only just been prepared
+    # A build gives up waiting for a lock by lock_timeout. Where that passes in the moment in which the lock is granted,
+    # the server takes its own signal for that of a user (ProcessInterrupts).
+    return 1 if $state eq '57014' && $message =~ /maintenance of projection hot.spare_hot/;
     return is_lost($message);
 }
 
@@ -171,7 +174,10 @@ sub checker
     my ($round) = @_;
     my $query = sub {
         my ($view) = @_;
-        my ($differences) = $connection->{dbh}->selectrow_array("SELECT random.difference_query('hot.$view', 'hot.${view}_hot')");
+        # The server may be recovering.
+        my $rows;
+        sleep 0.1 until $rows = query("SELECT random.difference_query('hot.$view', 'hot.${view}_hot')");
+        my $differences = $rows->[0][0];
         return [ $view, "SELECT * FROM ($differences) AS d WHERE EXISTS (SELECT FROM freshcrm.projection WHERE source = 'hot.$view'::regclass AND mode <> 'async')" ];
     };
     my @queries = map { $query->($_) } sound_views($round) or return;
