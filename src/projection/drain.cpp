@@ -132,6 +132,16 @@ int64 DrainAll(int32 projection) {
     return rows;
 }
 
+// To compare is not enough for what has been queued: a writer who does not see the change of a link
+// is changing what it leads to now, and waits only for who locks that.
+void DrainOrForget(const Projection* projection) {
+    (void)DrainAll(projection->id);
+    if (LastError(projection->id) != nullptr) {
+        LockAllKeys(projection);
+        ForgetQueued(projection->id);
+    }
+}
+
 int64 Drain(Oid target, bool atomic) {
     const int32 only = OidIsValid(target) ? FindOwned(target)->id : 0;
     const Due due{GetCurrentTimestamp(), true};

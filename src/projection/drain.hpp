@@ -23,6 +23,10 @@ Drained DrainBatch(int32 projection, const Due& due);
 // All that have been committed, in the current transaction.
 int64 DrainAll(int32 projection);
 
+// The same for who compares all rows afterwards: what cannot be followed is forgotten, with all
+// keys locked until the end of the transaction.
+void DrainOrForget(const Projection* projection);
+
 // CALL freshcrm.drain(): of all projections, or one; committed batch by batch unless `atomic`.
 int64 Drain(Oid target, bool atomic);
 
