@@ -42,11 +42,11 @@ RETURN least(pg_catalog.power(2, least(attempts, 10) - 1), 60) * interval '1 sec
 COMMENT ON FUNCTION freshcrm.retry_delay(integer) IS
 'how long what has failed so often waits: 1, 2, 4 … seconds, at most a minute';
 
-CREATE PROCEDURE freshcrm.drain(projection regclass DEFAULT NULL, INOUT drained bigint DEFAULT NULL)
+CREATE PROCEDURE freshcrm.drain(projection regclass DEFAULT NULL)
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'freshcrm_drain';
 
-COMMENT ON PROCEDURE freshcrm.drain(regclass, bigint) IS
+COMMENT ON PROCEDURE freshcrm.drain(regclass) IS
 'follows what is queued for projections (mode async, on_error stale), as the background worker does, and tries what failed again';
 
 CREATE FUNCTION freshcrm.wait_for(projection regclass, timeout interval DEFAULT '5 seconds') RETURNS boolean
@@ -56,5 +56,5 @@ AS 'MODULE_PATHNAME', 'freshcrm_wait_for';
 COMMENT ON FUNCTION freshcrm.wait_for(regclass, interval) IS
 'waits until a projection of mode async shows what was committed before; false when it does not by the end of the timeout';
 
-REVOKE ALL ON PROCEDURE freshcrm.drain(regclass, bigint) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE freshcrm.drain(regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION freshcrm.retry_delay(integer) FROM PUBLIC;

@@ -30,6 +30,18 @@ void LockForDrain(const Projection* projection) {
     }
 }
 
+// As pg::AttemptUnlessRetryable(); a lock that is not had in time is no failure of the view either.
+template <typename Body>
+bool Try(Body body, pg::Failure* failure) {
+    if (pg::AttemptUnlessRetryable(body, failure)) {
+        return true;
+    }
+    if (failure->sqlstate == ERRCODE_LOCK_NOT_AVAILABLE) {
+        ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE), errmsg("%s", failure->message)));
+    }
+    return false;
+}
+
 KeySet CopyKeys(const Projection* projection, const KeySet* piece, int from, int count) {
     KeySet keys = MakeProjectionKeys(projection, CurrentMemoryContext);
     for (int i = from; i < from + count; ++i) {
@@ -41,7 +53,7 @@ KeySet CopyKeys(const Projection* projection, const KeySet* piece, int from, int
 
 bool TryKeys(Projection* projection, const KeySet* piece, int from, int count,
              pg::Failure* failure) {
-    return pg::AttemptUnlessRetryable(
+    return Try(
         [&] {
             KeySet keys = CopyKeys(projection, piece, from, count);
             (void)RecomputeKeys(projection, &keys);
@@ -65,7 +77,7 @@ void TryEachKey(Projection* projection, const KeySet* piece, const QueuedBatch* 
 }
 
 void DrainKeyByKey(Projection* projection, QueuedBatch* batch) {
-    if (AffectAllKeys(projection, batch->changes)) {
+    if (batch->everything) {
         (void)RecomputeAll(projection);
         return;
     }
@@ -75,12 +87,16 @@ void DrainKeyByKey(Projection* projection, QueuedBatch* batch) {
         TryEachKey(projection, &piece, batch);
     }
     pg::Failure failure;
-    if (null_key && !pg::AttemptUnlessRetryable([&] { CheckNoNullKey(projection); }, &failure)) {
+    if (null_key && !Try([&] { CheckNoNullKey(projection); }, &failure)) {
         QueueNullKey(projection, {batch->attempts + 1, batch->since, failure.message});
     }
 }
 
 void DrainTogether(Projection* projection, QueuedBatch* batch) {
+    if (batch->everything) {
+        (void)RecomputeAll(projection);
+        return;
+    }
     RecomputeChanges(projection, batch->changes);
     SortUnique(&batch->keys);
     (void)RecomputeKeys(projection, &batch->keys);
@@ -111,59 +127,49 @@ int64 TakeAndFollow(int32 id, const Due& due, Follow follow) {
 Drained DrainBatch(int32 projection, const Due& due) {
     pg::Failure failure;
     Drained drained{};
-    if (pg::AttemptUnlessRetryable(
-            [&] { drained.rows = TakeAndFollow(projection, due, DrainTogether); }, &failure)) {
+    if (Try([&] { drained.rows = TakeAndFollow(projection, due, DrainTogether); }, &failure)) {
         return drained;
     }
     drained.failed = true;
-    if (!pg::AttemptUnlessRetryable(
-            [&] { drained.rows = TakeAndFollow(projection, due, DrainKeyByKey); }, &failure)) {
+    if (!Try([&] { drained.rows = TakeAndFollow(projection, due, DrainKeyByKey); }, &failure)) {
         MarkFailed(projection, due, failure.message);
     }
     return drained;
 }
 
-int64 DrainAll(int32 projection) {
-    const Due due{GetCurrentTimestamp(), true};
-    int64 rows = 0;
-    for (int64 batch; (batch = DrainBatch(projection, due).rows) > 0;) {
-        rows += batch;
+void DrainAll(int32 projection) {
+    const Due due{GetCurrentTimestamp(), true, true};
+    while (DrainBatch(projection, due).rows > 0) {
+        CHECK_FOR_INTERRUPTS();
     }
-    return rows;
 }
 
 // To compare is not enough for what has been queued: a writer who does not see the change of a link
 // is changing what it leads to now, and waits only for who locks that.
 void DrainOrForget(const Projection* projection) {
-    (void)DrainAll(projection->id);
+    DrainAll(projection->id);
     if (LastError(projection->id) != nullptr) {
         LockAllKeys(projection);
         ForgetQueued(projection->id);
     }
 }
 
-int64 Drain(Oid target, bool atomic) {
+void Drain(Oid target, bool atomic) {
     const int32 only = OidIsValid(target) ? FindOwned(target)->id : 0;
-    const Due due{GetCurrentTimestamp(), true};
-    int64 rows = 0;
+    const Due due{GetCurrentTimestamp(), true, false};
     for (bool any = true; any;) {
+        CHECK_FOR_INTERRUPTS();
         any = false;
-        const List* ids = QueuedProjections(due);
+        const List* ids = only != 0 ? list_make1_int(only) : QueuedProjections(due);
         ListCell* cell;
         foreach (cell, ids) {
-            if (only != 0 && lfirst_int(cell) != only) {
-                continue;
-            }
-            const int64 batch = DrainBatch(lfirst_int(cell), due).rows;
-            any = any || batch > 0;
-            rows += batch;
+            any = DrainBatch(lfirst_int(cell), due).rows > 0 || any;
             if (!atomic) {
                 SPI_commit();
                 EnsurePortalSnapshotExists();
             }
         }
     }
-    return rows;
 }
 
 }  // namespace freshcrm::projection

@@ -17,17 +17,18 @@ struct Drained {
 
 // Follows some entries of a projection in the current transaction. What fails is tried key by key,
 // and what of that fails is put back with the error. Raises only errors that another attempt may
-// not meet (classes 40 and 57).
+// not meet: of classes 40 and 57, and 55P03.
 Drained DrainBatch(int32 projection, const Due& due);
 
-// All that have been committed, in the current transaction.
-int64 DrainAll(int32 projection);
+// All that have been committed, and those of the current transaction: nobody else may write to what
+// the projection reads, or has and has not committed.
+void DrainAll(int32 projection);
 
 // The same for who compares all rows afterwards: what cannot be followed is forgotten, with all
 // keys locked until the end of the transaction.
 void DrainOrForget(const Projection* projection);
 
 // CALL freshcrm.drain(): of all projections, or one; committed batch by batch unless `atomic`.
-int64 Drain(Oid target, bool atomic);
+void Drain(Oid target, bool atomic);
 
 }  // namespace freshcrm::projection

@@ -226,7 +226,10 @@ int64 ShapeOfKeys(const Projection* projection) {
     return Fingerprint(text);
 }
 
-int64 ShapeOf(const Projection* projection, const Source* source) {
+int64 ShapeOf(const Projection* projection, Source* source) {
+    if (source->shape != 0) {
+        return source->shape;
+    }
     StringInfoData text;
     initStringInfo(&text);
     appendStringInfo(&text, INT64_FORMAT, ShapeOfKeys(projection));
@@ -243,7 +246,8 @@ int64 ShapeOf(const Projection* projection, const Source* source) {
     if (source->fallback != nullptr && source->fallback->query != nullptr) {
         DescribeColumns(&text, source->relid);
     }
-    return Fingerprint(text);
+    source->shape = Fingerprint(text);
+    return source->shape;
 }
 
 }  // namespace freshcrm::projection

@@ -25,6 +25,6 @@ void UnpackKeys(KeySet* keys, const bytea* content);
 // A number that is another one when bytes would mean something else: the types of the key, and of a
 // source the values that its paths start from and what the paths are.
 int64 ShapeOfKeys(const Projection* projection);
-int64 ShapeOf(const Projection* projection, const Source* source);
+int64 ShapeOf(const Projection* projection, Source* source);
 
 }  // namespace freshcrm::projection

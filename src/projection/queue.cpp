@@ -118,27 +118,24 @@ void InsertPiece(void* arg, bytea* content, int values) {
     Insert(static_cast<const NewRow*>(arg), content, values);
 }
 
-// What the batch has of the source; of the first when the view reads that no more.
-Changes* ChangesOf(Projection* projection, Oid source, QueuedBatch* batch, bool* found) {
-    Lineage* lineage = projection->lineage;
-    Source* match = &lineage->sources[0];
-    *found = false;
-    for (int i = 0; i < lineage->source_count; ++i) {
-        if (lineage->sources[i].relid == source) {
-            match = &lineage->sources[i];
-            *found = true;
-        }
-    }
+// What the batch has of the source; null when the view does not read it any more.
+Changes* ChangesOf(Projection* projection, Oid relid, QueuedBatch* batch) {
     ListCell* cell;
     foreach (cell, batch->changes) {
         auto* changes = static_cast<Changes*>(lfirst(cell));
-        if (changes->source == match) {
+        if (changes->source->relid == relid) {
             return changes;
         }
     }
-    Changes* changes = MakeChanges(projection, match);
-    batch->changes = lappend(batch->changes, changes);
-    return changes;
+    Lineage* lineage = projection->lineage;
+    for (int i = 0; i < lineage->source_count; ++i) {
+        if (lineage->sources[i].relid == relid) {
+            Changes* changes = MakeChanges(projection, &lineage->sources[i]);
+            batch->changes = lappend(batch->changes, changes);
+            return changes;
+        }
+    }
+    return nullptr;
 }
 
 bool Flag(uint64 row, int column) {
@@ -158,21 +155,23 @@ void TakeRow(Projection* projection, uint64 row, QueuedBatch* batch) {
     const TimestampTz queued_at = DatumGetTimestampTz(Column(row, 9, &isnull));
     batch->since = batch->since == 0 ? queued_at : Min(batch->since, queued_at);
     batch->null_key = batch->null_key || Flag(row, 4);
-    if (of_keys && shape == ShapeOfKeys(projection)) {
+
+    Changes* changes = of_keys ? nullptr : ChangesOf(projection, source, batch);
+    const int64 wanted = of_keys              ? ShapeOfKeys(projection)
+                         : changes != nullptr ? ShapeOf(projection, changes->source)
+                                              : 0;
+    if (Flag(row, 3) || shape != wanted || (!of_keys && changes == nullptr)) {
+        batch->everything = true;
+    } else if (of_keys) {
         if (content != nullptr) {
             UnpackKeys(&batch->keys, content);
         }
-        return;
-    }
-    bool found;
-    Changes* changes = ChangesOf(projection, source, batch, &found);
-    changes->null_key = changes->null_key || Flag(row, 4);
-    changes->new_rows = changes->new_rows || Flag(row, 5);
-    changes->new_links = changes->new_links || Flag(row, 6);
-    if (!found || Flag(row, 3) || shape != ShapeOf(projection, changes->source)) {
-        changes->everything = true;
-    } else if (content != nullptr) {
-        UnpackChanges(changes, content);
+    } else {
+        changes->new_rows = changes->new_rows || Flag(row, 5);
+        changes->new_links = changes->new_links || Flag(row, 6);
+        if (content != nullptr) {
+            UnpackChanges(changes, content);
+        }
     }
 }
 
@@ -181,6 +180,11 @@ void TakeRow(Projection* projection, uint64 row, QueuedBatch* batch) {
 Oid LockQueue() {
     return RangeVarGetRelid(makeRangeVar(pstrdup("freshcrm"), pstrdup("queue"), -1),
                             AccessShareLock, true);
+}
+
+void QueueEverything(int32 projection) {
+    const NewRow row{projection, InvalidOid, 0, true, false, false, false, {}};
+    Insert(&row, nullptr, 1);
 }
 
 void QueueChanges(Changes* changes, const char* error) {
@@ -223,12 +227,14 @@ void QueueNullKey(const Projection* projection, const Failed& failed) {
 }
 
 QueuedBatch TakeQueued(Projection* projection, const Due& due) {
-    static Statement take = {nullptr, 4, {TIMESTAMPTZOID, BOOLOID, INT4OID, INT4OID}, nullptr};
+    static Statement take = {
+        nullptr, 5, {TIMESTAMPTZOID, BOOLOID, INT4OID, INT4OID, BOOLOID}, nullptr};
     if (take.sql == nullptr) {
         take.sql = MemoryContextStrdup(
             TopMemoryContext,
             psprintf("DELETE FROM freshcrm.queue WHERE ctid = ANY (ARRAY(SELECT ctid "
-                     "FROM freshcrm.queue WHERE projection = $3 AND %s ORDER BY id LIMIT $4 "
+                     "FROM freshcrm.queue WHERE projection = $3 AND %s AND ($5 OR xact IS NULL "
+                     "OR xact <> pg_catalog.pg_current_xact_id()) ORDER BY id LIMIT $4 "
                      "FOR UPDATE SKIP LOCKED)) RETURNING source, shape, everything, null_key, "
                      "new_rows, new_links, content, attempts, queued_at",
                      kDue));
@@ -236,7 +242,8 @@ QueuedBatch TakeQueued(Projection* projection, const Due& due) {
     QueuedBatch batch{};
     batch.keys = MakeProjectionKeys(projection, CurrentMemoryContext);
     Datum values[] = {TimestampTzGetDatum(due.before), BoolGetDatum(due.early),
-                      Int32GetDatum(projection->id), Int32GetDatum(kBatchRows)};
+                      Int32GetDatum(projection->id), Int32GetDatum(kBatchRows),
+                      BoolGetDatum(due.own)};
     const MemoryContext caller = CurrentMemoryContext;
     OnQueue(&take, values, nullptr, false, [&] {
         MemoryContextSwitchTo(caller);

@@ -20,6 +20,9 @@ namespace freshcrm::projection {
 // been dropped.
 Oid LockQueue();
 
+// Adds a row that stands for all keys.
+void QueueEverything(int32 projection);
+
 // Adds rows for changes, of this error or null when they have not been followed yet.
 // FinishChanges() is to follow.
 void QueueChanges(Changes* changes, const char* error);
@@ -39,19 +42,21 @@ void QueueNullKey(const Projection* projection, const Failed& failed);
 struct Due {
     TimestampTz before;  // they have not been tried since
     bool early;          // also those whose time to be tried again has not come
+    bool own;            // also those of this transaction; else they are for after its end
 };
 
 struct QueuedBatch {
     List* changes;  // of Changes*, each of another source
     KeySet keys;
-    bool null_key;
+    bool null_key;      // a row of the view may have come whose key is NULL
+    bool everything;    // all keys
     int64 rows;         // none: the queue has no more
     int attempts;       // the most of any row before
     TimestampTz since;  // when the first of them was queued
 };
 
 // Takes some rows out of the queue, those that nobody else is following at the moment. In the
-// current memory context; what no longer fits the lineage becomes Changes::everything.
+// current memory context; what no longer fits the lineage stands for everything.
 QueuedBatch TakeQueued(Projection* projection, const Due& due);
 
 // They could not be followed.

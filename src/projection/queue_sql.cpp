@@ -4,7 +4,6 @@
 #include "projection/wait.hpp"
 
 extern "C" {
-#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 }
@@ -12,18 +11,12 @@ extern "C" {
 using namespace freshcrm::projection;
 
 FRESHCRM_FUNCTION(freshcrm_drain) {
-    TupleDesc desc;
-    if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE) {
-        elog(ERROR, "drain has no columns to return");
-    }
     const bool atomic = fcinfo->context == nullptr || !IsA(fcinfo->context, CallContext) ||
                         castNode(CallContext, fcinfo->context)->atomic;
     SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
-    const int64 drained = Drain(PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0), atomic);
+    Drain(PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0), atomic);
     SPI_finish();
-    Datum value = Int64GetDatum(drained);
-    bool isnull = false;
-    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), &value, &isnull)));
+    PG_RETURN_VOID();
 }
 
 FRESHCRM_FUNCTION(freshcrm_wait_for) {

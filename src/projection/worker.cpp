@@ -53,10 +53,10 @@ struct Assignment {
 
 bool wake_at_commit = false;
 int worker_pid = 0;
+bool launch_owed = false;
 
-// Reads and writes freshcrm.worker, as its owner.
-template <typename Use>
-void OnWorkers(const char* sql, int argument, Use use) {
+// Writes freshcrm.worker, as its owner; returns the number of rows.
+uint64 WriteWorker(const char* sql, int argument) {
     Oid type = INT4OID;
     Datum value = Int32GetDatum(argument);
     SPI_connect();
@@ -67,20 +67,32 @@ void OnWorkers(const char* sql, int argument, Use use) {
     if (result < 0) {
         elog(ERROR, "could not use freshcrm.worker: %s", SPI_result_code_string(result));
     }
-    use();
+    const uint64 rows = SPI_processed;
     pg::EndAsOwner(scope);
     SPI_finish();
+    return rows;
 }
 
+// At each commit that has queued something.
 int RegisteredWorker() {
+    static SPIPlanPtr plan = nullptr;
     int pid = 0;
-    OnWorkers("SELECT pid FROM freshcrm.worker WHERE pid <> $1", 0, [&] {
+    SPI_connect();
+    const pg::OwnerScope scope = pg::BeginAsOwner(OwnerOfDefinitions());
+    if (plan == nullptr) {
+        plan = pg::PrepareKept("SELECT pid FROM freshcrm.worker WHERE pid IS NOT NULL", 0, nullptr,
+                               CacheMemoryContext);
+    }
+    pg::PushFreshSnapshot();
+    pg::Select(plan, nullptr, nullptr);
+    PopActiveSnapshot();
+    if (SPI_processed > 0) {
         bool isnull;
-        if (SPI_processed > 0) {
-            pid = DatumGetInt32(
-                SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-        }
-    });
+        pid =
+            DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+    }
+    pg::EndAsOwner(scope);
+    SPI_finish();
     return pid;
 }
 
@@ -91,7 +103,8 @@ PGPROC* ProcessOfWorker(int pid) {
                : nullptr;
 }
 
-void Launch(TimestampTz not_before) {
+// Returns false when all worker processes are in use.
+bool Launch(TimestampTz not_before) {
     BackgroundWorker worker{};
     strlcpy(worker.bgw_name, "freshcrm drain", BGW_MAXLEN);
     strlcpy(worker.bgw_type, "freshcrm drain", BGW_MAXLEN);
@@ -104,26 +117,35 @@ void Launch(TimestampTz not_before) {
     const Assignment assignment{not_before, MyDatabaseTableSpace};
     static_assert(sizeof(assignment) <= BGW_EXTRALEN);
     memcpy(worker.bgw_extra, &assignment, sizeof(assignment));
-    if (!RegisterDynamicBackgroundWorker(&worker, nullptr)) {
+    const bool launched = RegisterDynamicBackgroundWorker(&worker, nullptr);
+    if (!launched) {
         ereport(LOG, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
                       errmsg("could not start the worker that keeps projections of mode async"),
                       errhint("Raise max_worker_processes, or CALL freshcrm.drain() regularly.")));
     }
+    return launched;
 }
 
-// One that has been launched registers itself a moment later.
+// One that has been launched registers itself a moment later. Where none could be, the next
+// transaction of this backend tries again, whatever it does.
 void LaunchOnce() {
-    static TimestampTz launched = 0;
+    static TimestampTz tried = 0;
     const TimestampTz now = GetCurrentTimestamp();
-    if (TimestampDifferenceExceeds(launched, now, kRestartSeconds * 1000)) {
-        launched = now;
-        Launch(0);
+    if (TimestampDifferenceExceeds(tried, now, kRestartSeconds * 1000)) {
+        tried = now;
+        launch_owed = !Launch(0);
     }
 }
 
 // ---- In the worker.
 
 enum class Outcome { kWorked, kNothing, kFailed, kUndone, kGone };
+
+// Somebody else was in the way.
+bool WillPass(int sqlstate) {
+    return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED ||
+           sqlstate == ERRCODE_T_R_SERIALIZATION_FAILURE;
+}
 
 // Runs `body` in a transaction; an error is reported to the server's log.
 template <typename Body>
@@ -145,7 +167,9 @@ bool InTransaction(const char* activity, Body body) {
         error = pg::PendingError::FromCurrentException();
     }
     if (failed) {
-        error.Warn();
+        if (!WillPass(error.sqlstate())) {
+            error.Warn();
+        }
         AbortCurrentTransaction();
     }
     pgstat_report_stat(false);
@@ -159,7 +183,8 @@ void PinSettings() {
                                        {"default_transaction_read_only", "off"},
                                        {"default_transaction_deferrable", "off"},
                                        {"statement_timeout", "0"},
-                                       {"lock_timeout", "0"},
+                                       // Nor do other projections wait for a lock that one needs.
+                                       {"lock_timeout", "250ms"},
                                        {"idle_in_transaction_session_timeout", "0"},
                                        {"idle_session_timeout", "0"},
                                        {"session_replication_role", "origin"},
@@ -185,7 +210,7 @@ Outcome FindWork(Round* round) {
             outcome = Outcome::kGone;
             return;
         }
-        const List* ids = QueuedProjections({GetCurrentTimestamp(), false});
+        const List* ids = QueuedProjections({GetCurrentTimestamp(), false, false});
         round->count = Min(list_length(ids), static_cast<int>(lengthof(round->ids)));
         for (int i = 0; i < round->count; ++i) {
             round->ids[i] = list_nth_int(ids, i);
@@ -195,40 +220,51 @@ Outcome FindWork(Round* round) {
     return succeeded ? outcome : Outcome::kUndone;
 }
 
+// Returns false when the transaction was rolled back.
+bool DrainOne(int32 id, Drained* drained) {
+    return InTransaction("draining", [&] {
+        if (OidIsValid(LockQueue())) {
+            *drained = DrainBatch(id, {GetCurrentTimestamp(), false, false});
+            if (drained->rows > 0 && !drained->failed) {
+                HurryRetries(id);
+            }
+        }
+    });
+}
+
 // A batch of each projection that has something, by turns. kFailed: some of it cannot be followed
 // and was put back; kUndone: a transaction was rolled back.
 Outcome DrainRound() {
     Round round{};
-    Outcome outcome = FindWork(&round);
-    for (int i = 0; i < round.count && outcome != Outcome::kGone; ++i) {
-        const int32 id = round.ids[i];
-        Drained drained{};
-        if (!InTransaction("draining", [&] {
-                if (OidIsValid(LockQueue())) {
-                    drained = DrainBatch(id, {GetCurrentTimestamp(), false});
-                    if (drained.rows > 0 && !drained.failed) {
-                        HurryRetries(id);
-                    }
-                }
-            })) {
-            outcome = Outcome::kUndone;
-        } else if (drained.failed && outcome == Outcome::kWorked) {
-            outcome = Outcome::kFailed;
-        }
+    const Outcome found = FindWork(&round);
+    if (found != Outcome::kWorked) {
+        return found;
     }
-    return outcome;
+    bool undone = false;
+    bool failed = false;
+    int64 rows = 0;
+    for (int i = 0; i < round.count; ++i) {
+        Drained drained{};
+        undone = !DrainOne(round.ids[i], &drained) || undone;
+        failed = failed || drained.failed;
+        rows += drained.rows;
+    }
+    return failed     ? Outcome::kFailed
+           : rows > 0 ? Outcome::kWorked
+           : undone   ? Outcome::kUndone
+                      : Outcome::kNothing;  // somebody else is following them
 }
 
 void Register() {
-    OnWorkers(
+    (void)WriteWorker(
         "WITH gone AS (DELETE FROM freshcrm.worker RETURNING next_start) "
         "INSERT INTO freshcrm.worker (pid, next_start) SELECT $1, pg_catalog.max(next_start) "
         "FROM gone",
-        MyProcPid, [] {});
+        MyProcPid);
 }
 
 void Unregister() {
-    OnWorkers("UPDATE freshcrm.worker SET pid = NULL WHERE pid = $1", MyProcPid, [] {});
+    (void)WriteWorker("UPDATE freshcrm.worker SET pid = NULL WHERE pid = $1", MyProcPid);
 }
 
 // What failed is tried again by a successor. There is one at a time.
@@ -236,14 +272,13 @@ void LeaveToSuccessor(TimestampTz retry) {
     const TimestampTz now = GetCurrentTimestamp();
     const int milliseconds =
         Min(static_cast<int>(TimestampDifferenceMilliseconds(now, retry)), kSuccessorMilliseconds);
-    bool planned = false;
-    OnWorkers(
+    const uint64 planned = WriteWorker(
         "UPDATE freshcrm.worker SET next_start = pg_catalog.clock_timestamp() "
         "+ $1 * interval '1 ms' WHERE next_start IS NULL OR next_start < "
         "pg_catalog.clock_timestamp()",
-        milliseconds, [&] { planned = SPI_processed > 0; });
-    if (planned) {
-        Launch(now + static_cast<TimestampTz>(milliseconds) * 1000);
+        milliseconds);
+    if (planned > 0) {
+        (void)Launch(now + static_cast<TimestampTz>(milliseconds) * 1000);
     }
 }
 
@@ -271,7 +306,7 @@ bool Leave() {
         const Oid table = LockQueue();
         left = !OidIsValid(table);
         if (left || !ConditionalLockRelationOid(table, ShareLock) ||
-            QueuedProjections({GetCurrentTimestamp(), false}) != NIL) {
+            QueuedProjections({GetCurrentTimestamp(), false, false}) != NIL) {
             return;
         }
         left = true;
@@ -375,7 +410,7 @@ void PrepareToWake() {
 }
 
 void Wake() {
-    if (!wake_at_commit) {
+    if (!wake_at_commit && !launch_owed) {
         return;
     }
     wake_at_commit = false;

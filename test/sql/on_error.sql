@@ -66,10 +66,7 @@ SELECT state FROM freshcrm.projections WHERE projection = 'shares_hot'::regclass
 SELECT settle('shares_hot'), difference('shares_hot');
 UPDATE customers SET divisor = 0 WHERE id = 3;
 UPDATE customers SET divisor = 8 WHERE id = 3;
-DO $$
-BEGIN
-    CALL freshcrm.rebuild_projection('on_error.shares_hot');
-END $$;
+CALL freshcrm.rebuild_projection('on_error.shares_hot') \gset
 SELECT settle('shares_hot'), difference('shares_hot');
 
 -- What is rolled back is not queued; the rest of the transaction is kept.
