@@ -144,6 +144,16 @@ void DrainAll(int32 projection) {
     }
 }
 
+// To compare is not enough for what has been queued: a writer who does not see the change of a link
+// is changing what it leads to now, and waits only for who locks that.
+void DrainOrForget(const Projection* projection) {
+    DrainAll(projection->id);
+    if (LastError(projection->id) != nullptr) {
+        LockAllKeys(projection);
+        ForgetQueued(projection->id);
+    }
+}
+
 void Drain(Oid target, bool atomic) {
     const int32 only = OidIsValid(target) ? FindOwned(target)->id : 0;
     const Due due{GetCurrentTimestamp(), true, false};

@@ -24,6 +24,10 @@ Drained DrainBatch(int32 projection, const Due& due);
 // the projection reads, or has and has not committed.
 void DrainAll(int32 projection);
 
+// The same for who compares all rows afterwards: what cannot be followed is forgotten, with all
+// keys locked until the end of the transaction.
+void DrainOrForget(const Projection* projection);
+
 // CALL freshcrm.drain(): of all projections, or one; committed batch by batch unless `atomic`.
 void Drain(Oid target, bool atomic);
 

@@ -16,6 +16,7 @@
 
 extern "C" {
 #include "access/xact.h"
+#include "storage/lmgr.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 }
@@ -320,8 +321,12 @@ void EndWrite() {
 
 void QueueDeferred() {
     List* taken = TakeDeferred(Mode::kAsync);
-    QueueAll(taken, nullptr);
     ListCell* cell;
+    // The lock that who drops the projection waits for was given back with what was rolled back.
+    foreach (cell, taken) {
+        LockRelationOid(static_cast<Changes*>(lfirst(cell))->projection->target, RowExclusiveLock);
+    }
+    QueueAll(taken, nullptr);
     foreach (cell, taken) {
         FinishChanges(static_cast<Changes*>(lfirst(cell)));
     }

@@ -6,13 +6,13 @@
 #include "projection/capture.hpp"
 #include "projection/ddl_start.hpp"
 #include "projection/definition.hpp"
+#include "projection/drain.hpp"
 #include "projection/explain.hpp"
 #include "projection/flush.hpp"
 #include "projection/follow.hpp"
 #include "projection/maintain.hpp"
 #include "projection/own_triggers.hpp"
 #include "projection/query_text.hpp"
-#include "projection/queue.hpp"
 #include "projection/rebuild.hpp"
 #include "projection/restored.hpp"
 #include "projection/row_security.hpp"
@@ -235,8 +235,7 @@ FRESHCRM_FUNCTION(freshcrm_verify_projection) {
     const bool repair = PG_GETARG_BOOL(1);
     if (repair) {
         RepairTriggers(projection);
-        // All is compared after this.
-        ForgetQueued(projection->id);
+        DrainOrForget(projection);
     }
     Maintain(projection, [&] { VerifyProjection(projection, repair, result); });
     if (repair) {
