@@ -93,7 +93,7 @@ void AlterAsOwner(const Definition* before, const Alteration& alteration) {
 // All who queued something for it have committed. A write that fails is to fail then, but what
 // failed before cannot.
 void DrainBefore(int32 id) {
-    DrainAll(id);
+    DrainAll(id, true);
     const Projection* projection = OpenProjection(id);
     const char* error = LastError(id);
     if (error != nullptr && projection->mode != Mode::kAsync &&

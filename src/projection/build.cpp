@@ -205,7 +205,7 @@ void DropProjection(Oid target, bool keep_table) {
     }
     RemoveDefinition(definition->id);
     DropTriggers(definition->id);
-    ForgetQueued(definition->id);
+    ForgetQueued(definition->id, true);
     if (definition->target_adopted || keep_table) {
         DropGuard(target);
     } else {
@@ -223,7 +223,7 @@ void ForgetDropped() {
         DropGuard(FindDefinition(id)->target);
         RemoveDefinition(id);
         DropTriggers(id);
-        ForgetQueued(id);
+        ForgetQueued(id, true);
     }
 }
 

@@ -137,8 +137,8 @@ Drained DrainBatch(int32 projection, const Due& due) {
     return drained;
 }
 
-void DrainAll(int32 projection) {
-    const Due due{GetCurrentTimestamp(), true, true};
+void DrainAll(int32 projection, bool own) {
+    const Due due{GetCurrentTimestamp(), true, own};
     while (DrainBatch(projection, due).rows > 0) {
         CHECK_FOR_INTERRUPTS();
     }
@@ -147,10 +147,10 @@ void DrainAll(int32 projection) {
 // To compare is not enough for what has been queued: a writer who does not see the change of a link
 // is changing what it leads to now, and waits only for who locks that.
 void DrainOrForget(const Projection* projection) {
-    DrainAll(projection->id);
+    DrainAll(projection->id, false);
     if (LastError(projection->id) != nullptr) {
         LockAllKeys(projection);
-        ForgetQueued(projection->id);
+        ForgetQueued(projection->id, false);
     }
 }
 

@@ -20,9 +20,9 @@ struct Drained {
 // not meet: of classes 40 and 57, and 55P03.
 Drained DrainBatch(int32 projection, const Due& due);
 
-// All that have been committed, and those of the current transaction: nobody else may write to what
-// the projection reads, or has and has not committed.
-void DrainAll(int32 projection);
+// All that have been committed, in the current transaction. `own`: and those of this one, for which
+// nobody else may write to what the projection reads, or have written and not committed.
+void DrainAll(int32 projection, bool own);
 
 // The same for who compares all rows afterwards: what cannot be followed is forgotten, with all
 // keys locked until the end of the transaction.

@@ -323,11 +323,15 @@ void HurryRetries(int32 projection) {
     OnQueue(&hurry, &value, nullptr, false, [] {});
 }
 
-void ForgetQueued(int32 projection) {
+void ForgetQueued(int32 projection, bool own) {
     static Statement forget = {
-        "DELETE FROM freshcrm.queue WHERE projection = $1", 1, {INT4OID}, nullptr};
-    Datum value = Int32GetDatum(projection);
-    OnQueue(&forget, &value, nullptr, false, [] {});
+        "DELETE FROM freshcrm.queue WHERE projection = $1 AND ($2 OR xact IS NULL "
+        "OR xact <> pg_catalog.pg_current_xact_id())",
+        2,
+        {INT4OID, BOOLOID},
+        nullptr};
+    Datum values[] = {Int32GetDatum(projection), BoolGetDatum(own)};
+    OnQueue(&forget, values, nullptr, false, [] {});
 }
 
 char* LastError(int32 projection) {

@@ -71,8 +71,9 @@ TimestampTz NextRetry();
 // Something has changed: has some of the rows of a projection that failed tried again soon.
 void HurryRetries(int32 projection);
 
-// Removes all rows that have been committed; what they stand for is recomputed in another way.
-void ForgetQueued(int32 projection);
+// Removes all rows that have been committed, and with `own` those of this transaction; what they
+// stand for is recomputed in another way.
+void ForgetQueued(int32 projection, bool own);
 
 // The last error of a projection's rows; null when there is none.
 char* LastError(int32 projection);
