@@ -387,7 +387,7 @@ for my $mode (@modes, reverse @modes)
         WHERE application_name = 'writer' AND state = 'idle in transaction' LIMIT 1) a}) or die 'no transaction could be ended';
     writers_go_on();
 }
-end_writers(qr/terminating connection|server conn crashed|server closed the connection|connection to server was lost|aborted in command|Run was aborted/);
+end_writers(qr/FATAL:|server closed the connection|connection to server was lost|backend died|Run was aborted/);
 all_equal('after lost connections');
 
 is(through(q{SELECT count(*) FROM pg_settings WHERE name LIKE 'freshcrm.%' AND context IN ('user', 'superuser')}), '0', 'there are no settings of sessions');
