@@ -308,11 +308,12 @@ sub change_definitions
 {
     my ($round, $mode) = @_;
     my ($score, $before, $after) = $round % 2 ? qw(high name title) : qw(low title name);
-    through(sprintf q{SELECT freshcrm.alter_projection('%s', mode => '%s')}, $_, $mode) for qw(lead_list_hot accounts_hot);
     through(lead_list($score, $before));
     through("SELECT freshcrm.create_projection('by_region', '{id}', mode => '$mode')");
     through("ALTER TABLE regions RENAME $before TO $after");
     through("ALTER TABLE leads ADD COLUMN added_$round text");
+    # Last, since each of the others makes all servers read the definitions again.
+    through(sprintf q{SELECT freshcrm.alter_projection('%s', mode => '%s')}, $_, $mode) for qw(lead_list_hot accounts_hot);
     return;
 }
 
