@@ -196,8 +196,8 @@ SELECT
     p.key,
     p.mode,
     p.on_error,
-    CASE WHEN p.whole NOT IN (0, p.target) THEN 'restored' WHEN p.problem IS NULL THEN 'current' ELSE 'broken' END
-        AS state,
+    CASE WHEN p.whole NOT IN (0, p.target) THEN 'restored' WHEN p.problem IS NOT NULL THEN 'broken'
+        WHEN q.error IS NOT NULL THEN 'stale' WHEN q.pending IS NOT NULL THEN 'behind' ELSE 'current' END AS state,
     CASE WHEN p.whole NOT IN (0, p.target)
         THEN 'It was restored and has not been compared since: call freshcrm.verify_projection() with repair.'
         WHEN p.problem IS NULL AND p.options -> 'direct_writes' IS DISTINCT FROM 'true'::jsonb AND NOT EXISTS (
@@ -207,7 +207,9 @@ SELECT
         )
         THEN 'Nothing refuses writes to the table itself, whose guard is missing or disabled: '
             'call freshcrm.verify_projection() with repair.'
-        ELSE p.problem END AS problem,
+        ELSE coalesce(p.problem, q.error) END AS problem,
+    coalesce(q.pending, 0) AS pending,
+    coalesce(greatest(pg_catalog.clock_timestamp() - q.since, interval '0'), interval '0') AS lag,
     ARRAY(
         SELECT DISTINCT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
@@ -223,10 +225,18 @@ SELECT
     pg_catalog.pg_get_userbyid(c.relowner) AS owner,
     p.created_at
 FROM freshcrm.projection AS p
-JOIN pg_catalog.pg_class AS c ON c.oid = p.target;
+JOIN pg_catalog.pg_class AS c ON c.oid = p.target
+LEFT JOIN LATERAL (
+    SELECT
+        pg_catalog.sum(changes) AS pending,
+        pg_catalog.min(queued_at) AS since,
+        (pg_catalog.array_agg(error ORDER BY id DESC) FILTER (WHERE error IS NOT NULL))[1] AS error
+    FROM freshcrm.queue
+    WHERE projection = p.id
+) AS q ON true;
 
 COMMENT ON VIEW freshcrm.projections IS
-'the projections of this database: definition, base tables, and the statistics of the table';
+'the projections of this database: definition, state, base tables, what is still to be followed, and the statistics of the table';
 
 -- Dropping a view or a target takes the projection's triggers and definition along; without them a write
 -- to a base table would fail. Always, also in a session that loads data as a replica.

@@ -87,6 +87,8 @@ class PendingError {
     // Reports it as a warning where an error can no longer be raised, and frees what it holds.
     void Warn() const;
 
+    int sqlstate() const { return data_ != nullptr ? data_->sqlerrcode : sqlstate_; }
+
   private:
     void Report(int level) const;
 

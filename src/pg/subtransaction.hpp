@@ -2,6 +2,8 @@
 //
 //     if (!pg::TryInSubtransaction(ERRCODE_LOCK_NOT_AVAILABLE, [&] { … })) { … }
 //     if (!pg::Attempt([&] { … })) { … }
+//     pg::Failure failure;
+//     if (!pg::AttemptUnlessRetryable([&] { … }, &failure)) { … failure.message … }
 #pragma once
 
 #include "pg/guard.hpp"
@@ -13,8 +15,14 @@ extern "C" {
 
 namespace freshcrm::pg {
 
-// Runs `body` in a subtransaction. Returns false when it raised an error whose SQLSTATE `expected`
-// is true for: all that it did is undone then, and its locks are given back. Other errors are
+// An error that was swallowed, of a size that needs no allocation.
+struct Failure {
+    int sqlstate;
+    char message[512];
+};
+
+// Runs `body` in a subtransaction. Returns false when it raised an error that `expected` is true
+// for: all that it did is undone then, and its locks are given back. Other errors are
 // raised again.
 template <typename Expected, typename Body>
 bool InSubtransaction(Expected expected, Body body) {
@@ -29,7 +37,7 @@ bool InSubtransaction(Expected expected, Body body) {
         Call(body);
     } catch (const ServerError& error) {
         failed = true;
-        swallow = expected(error.sqlstate());
+        swallow = expected(error);
         if (!swallow) {
             pending = PendingError::FromCurrentException();
         }
@@ -52,13 +60,30 @@ bool InSubtransaction(Expected expected, Body body) {
 
 template <typename Body>
 bool TryInSubtransaction(int sqlstate, Body body) {
-    return InSubtransaction([&](int raised) { return raised == sqlstate; }, body);
+    return InSubtransaction([&](const ServerError& error) { return error.sqlstate() == sqlstate; },
+                            body);
 }
 
 // Any error but that of a statement that is cancelled.
 template <typename Body>
 bool Attempt(Body body) {
-    return InSubtransaction([](int raised) { return raised != ERRCODE_QUERY_CANCELED; }, body);
+    return InSubtransaction(
+        [](const ServerError& error) { return error.sqlstate() != ERRCODE_QUERY_CANCELED; }, body);
+}
+
+// Any error but those that another attempt of the whole transaction may not meet (class 40), and
+// those of an operator (class 57).
+template <typename Body>
+bool AttemptUnlessRetryable(Body body, Failure* failure) {
+    return InSubtransaction(
+        [&](const ServerError& error) {
+            failure->sqlstate = error.sqlstate();
+            strlcpy(failure->message, error.what(), sizeof(failure->message));
+            const int error_class = ERRCODE_TO_CATEGORY(error.sqlstate());
+            return error_class != ERRCODE_TRANSACTION_ROLLBACK &&
+                   error_class != ERRCODE_TO_CATEGORY(ERRCODE_QUERY_CANCELED);
+        },
+        body);
 }
 
 }  // namespace freshcrm::pg

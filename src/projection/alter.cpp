@@ -6,9 +6,11 @@
 #include "projection/build.hpp"
 #include "projection/definition.hpp"
 #include "projection/dependencies.hpp"
+#include "projection/drain.hpp"
 #include "projection/flush.hpp"
 #include "projection/maintain.hpp"
 #include "projection/options.hpp"
+#include "projection/queue.hpp"
 #include "projection/target_guard.hpp"
 #include "projection/triggers.hpp"
 #include "projection/user_mapping.hpp"
@@ -88,6 +90,21 @@ void AlterAsOwner(const Definition* before, const Alteration& alteration) {
     }
 }
 
+// All who queued something for it have committed. A write that fails is to fail then, but what
+// failed before cannot.
+void DrainBefore(int32 id) {
+    DrainAll(id);
+    const Projection* projection = OpenProjection(id);
+    const char* error = LastError(id);
+    if (error != nullptr && projection->mode != Mode::kAsync &&
+        projection->on_error == OnError::kAbort) {
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("projection %s is stale", projection->name),
+                        errdetail("What it has still to follow fails: %s", error),
+                        errhint("Remove the cause, or alter it to on_error stale.")));
+    }
+}
+
 }  // namespace
 
 void AlterProjection(Oid target, const Alteration& alteration) {
@@ -95,15 +112,17 @@ void AlterProjection(Oid target, const Alteration& alteration) {
         (void)ModeNamed(alteration.mode);
     }
     if (alteration.on_error != nullptr) {
-        CheckErrorPolicy(alteration.on_error);
+        (void)ErrorPolicyNamed(alteration.on_error);
     }
     (void)FindOwned(target);
     LockRelationOid(target, ShareRowExclusiveLock);
     FlushDeferred();
+    QueueDeferred();
     const Definition* definition = FindOwned(target);
     const pg::OwnerScope scope = pg::BeginAsOwner(pg::OwnerOfRelation(target));
     AlterAsOwner(definition, alteration);
     pg::EndAsOwner(scope);
+    DrainBefore(definition->id);
 }
 
 }  // namespace freshcrm::projection

@@ -11,9 +11,11 @@
 #include "projection/ordering.hpp"
 #include "projection/partitions.hpp"
 #include "projection/query_text.hpp"
+#include "projection/queue.hpp"
 #include "projection/restored.hpp"
 #include "projection/target.hpp"
 #include "projection/target_guard.hpp"
+#include "projection/trigger_rights.hpp"
 #include "projection/triggers.hpp"
 #include "projection/user_mapping.hpp"
 
@@ -96,22 +98,6 @@ void WarnOfRowSecurity(const Lineage* lineage) {
     }
 }
 
-void RequirePrivileges(Oid table, AclMode needed) {
-    if (pg_class_aclmask(table, GetUserId(), needed, ACLMASK_ALL) == needed) {
-        return;
-    }
-    const bool reads = (needed & ACL_SELECT) != 0;
-    ereport(ERROR,
-            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-             errmsg("permission denied for table %s", pg::RelationForMessage(table)),
-             reads ? errdetail("A projection reads the base tables of its view and puts "
-                               "triggers on them.")
-                   : errdetail("A projection puts triggers on the partitions of its base "
-                               "tables, and on what these are partitions of."),
-             errhint("Grant %s on the table to %s.", reads ? "SELECT and TRIGGER" : "TRIGGER",
-                     quote_identifier(GetUserNameFromId(GetUserId(), false)))));
-}
-
 Oid CreateAsOwner(const Request& request) {
     const List* tables = BaseTables(request.source);
     CheckOptions(request.options, tables);
@@ -160,7 +146,7 @@ void CheckSourcePrivileges(const Lineage* lineage) {
         ListCell* cell;
         foreach (cell, TriggerTables(source)) {
             const Oid table = lfirst_oid(cell);
-            RequirePrivileges(table, table == source ? ACL_SELECT | ACL_TRIGGER : ACL_TRIGGER);
+            RequireRights(table, table == source);
         }
     }
 }
@@ -194,7 +180,7 @@ Oid CreateSource(const char* query, const char* target) {
 
 Oid CreateProjection(const Request& request) {
     (void)ModeNamed(request.mode);
-    CheckErrorPolicy(request.on_error);
+    (void)ErrorPolicyNamed(request.on_error);
     if (get_rel_relkind(request.source) == RELKIND_VIEW) {
         LockRelationOid(request.source, AccessShareLock);
         const pg::OwnerScope scope = pg::BeginAsOwner(CheckSource(request));
@@ -219,6 +205,7 @@ void DropProjection(Oid target, bool keep_table) {
     }
     RemoveDefinition(definition->id);
     DropTriggers(definition->id);
+    ForgetQueued(definition->id);
     if (definition->target_adopted || keep_table) {
         DropGuard(target);
     } else {
@@ -236,6 +223,7 @@ void ForgetDropped() {
         DropGuard(FindDefinition(id)->target);
         RemoveDefinition(id);
         DropTriggers(id);
+        ForgetQueued(id);
     }
 }
 

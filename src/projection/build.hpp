@@ -30,8 +30,8 @@ Oid CreateSource(const char* query, const char* target);
 Oid CreateProjection(const Request& request);
 
 // What must hold of the tables that the view reads, also after a change of it. Raise 42501 (the
-// current user lacks SELECT, or TRIGGER, for which partitions count too), 42P17 (the target is
-// among them, or among those of a projection among them).
+// current user lacks SELECT, or TRIGGER, for which partitions count too: trigger_rights.hpp), 42P17
+// (the target is among them, or among those of a projection among them).
 void CheckSourcePrivileges(const Lineage* lineage);
 void CheckNoCycle(const Lineage* lineage, Oid target);
 

@@ -2,6 +2,7 @@
 
 #include "pg/names.hpp"
 #include "projection/flush.hpp"
+#include "projection/moved_rows.hpp"
 #include "projection/partitions.hpp"
 #include "projection/restored.hpp"
 #include "projection/truncated.hpp"
@@ -82,13 +83,20 @@ void Capture(TriggerData* trigger) {
                         errmsg("freshcrm.capture() must be called AFTER a change"),
                         errhint("Create projections with freshcrm.create_projection().")));
     }
+    // They fire on partitions, where they are copies. One that somebody put elsewhere is refused.
+    const bool for_moves =
+        trigger->tg_trigger->tgisclone && IsForMovedRows(trigger->tg_trigger->tgtype);
+    if (for_moves && !MayBeMoved(trigger)) {
+        return;
+    }
     const int32 id = ProjectionIdOf(trigger->tg_trigger);
     if (Projection* projection = OpenMaintained(id)) {
         CaptureFor(projection, trigger);
     } else {
         LeaveUnmaintained(id, RelationGetRelid(trigger->tg_relation));
     }
-    if (!MoreToCome(trigger)) {
+    // The triggers of the statement that moves rows are yet to come.
+    if (!for_moves && !MoreToCome(trigger)) {
         Flush();
     }
 }

@@ -4,7 +4,7 @@
 // transition tables allow neither several events nor column lists. Their function is
 // freshcrm.capture(), their argument the projection's id. A trigger reads the old and new rows
 // natively, follows the paths of the lineage to the affected keys, and recomputes those before the
-// statement ends.
+// statement ends. What these do not see comes by row triggers (triggers.hpp).
 #pragma once
 
 #include "projection/projection.hpp"

@@ -1,6 +1,7 @@
 #include "projection/changes.hpp"
 
 #include "pg/owner_scope.hpp"
+#include "pg/subtransaction.hpp"
 #include "projection/recompute.hpp"
 
 extern "C" {
@@ -200,7 +201,7 @@ void ReadTransitionTables(RowReader* reader, const TriggerData* trigger) {
     Close(new_rows);
 }
 
-void Read(RowReader* reader, const TriggerData* trigger) {
+void ReadRows(RowReader* reader, const TriggerData* trigger) {
     if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event)) {
         ReadTransitionTables(reader, trigger);
     } else if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) {
@@ -235,6 +236,24 @@ void PrepareExpressions(const Projection* projection, const Path* path) {
             pg::EndAsOwner(scope);
         }
     }
+}
+
+void Read(Changes* changes, const TriggerData* trigger) {
+    MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "freshcrm changed rows", ALLOCSET_SMALL_SIZES);
+    MemoryContext caller = MemoryContextSwitchTo(context);
+    changes->reading = true;
+    RowReader reader = BeginRows(changes, trigger->tg_relation);
+    if (HasExpressions(changes->source)) {
+        const pg::OwnerScope scope = pg::BeginAsOwner(changes->projection->owner);
+        ReadRows(&reader, trigger);
+        pg::EndAsOwner(scope);
+    } else {
+        ReadRows(&reader, trigger);
+    }
+    changes->reading = false;
+    MemoryContextSwitchTo(caller);
+    MemoryContextDelete(context);
 }
 
 }  // namespace
@@ -334,23 +353,14 @@ void ReadTrigger(Changes* changes, const TriggerData* trigger) {
     changes->everything = changes->everything || changes->reading;
     if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
         changes->everything = true;
-        return;
-    }
-    MemoryContext context =
-        AllocSetContextCreate(CurrentMemoryContext, "freshcrm changed rows", ALLOCSET_SMALL_SIZES);
-    MemoryContext caller = MemoryContextSwitchTo(context);
-    changes->reading = true;
-    RowReader reader = BeginRows(changes, trigger->tg_relation);
-    if (HasExpressions(changes->source)) {
-        const pg::OwnerScope scope = pg::BeginAsOwner(changes->projection->owner);
-        Read(&reader, trigger);
-        pg::EndAsOwner(scope);
+    } else if (changes->projection->on_error == OnError::kStale &&
+               HasExpressions(changes->source)) {
+        // One that fails leaves them half read, so that all keys count as affected.
+        pg::Failure failure;
+        (void)pg::AttemptUnlessRetryable([&] { Read(changes, trigger); }, &failure);
     } else {
-        Read(&reader, trigger);
+        Read(changes, trigger);
     }
-    changes->reading = false;
-    MemoryContextSwitchTo(caller);
-    MemoryContextDelete(context);
 }
 
 }  // namespace freshcrm::projection

@@ -2,6 +2,7 @@
 
 #include "pg/memory.hpp"
 #include "pg/spi.hpp"
+#include "pg/subtransaction.hpp"
 #include "projection/links.hpp"
 #include "projection/maintain.hpp"
 #include "projection/trace.hpp"
@@ -83,9 +84,14 @@ void Defer(Projection* projection, Source* source, const TriggerData* trigger) {
     UseDeferred();
     Changes* changes = FindOrAdd(projection, source);
     ReadTrigger(changes, trigger);
-    if (changes->rows != nullptr && tuplestore_tuple_count(changes->rows) > 0 &&
-        !changes->everything) {
-        MapRows(changes);
+    if (projection->mode == Mode::kCommit && changes->rows != nullptr &&
+        tuplestore_tuple_count(changes->rows) > 0 && !changes->everything) {
+        pg::Failure failure;
+        if (projection->on_error == OnError::kAbort) {
+            MapRows(changes);
+        } else if (!pg::AttemptUnlessRetryable([&] { MapRows(changes); }, &failure)) {
+            changes->everything = true;
+        }
     }
 }
 
@@ -93,17 +99,30 @@ bool AnyDeferred() {
     return deferred != nullptr && deferred->changes != NIL;
 }
 
-List* TakeDeferred() {
-    const bool keep = GetCurrentTransactionNestLevel() > 1;
-    List* taken = list_copy(deferred->changes);
+bool AnyDeferred(Mode mode) {
     ListCell* cell;
-    foreach (cell, taken) {
-        auto* changes = static_cast<Changes*>(lfirst(cell));
-        GetReady(changes);
-        changes->keep = keep;
+    foreach (cell, deferred != nullptr ? deferred->changes : NIL) {
+        if (static_cast<Changes*>(lfirst(cell))->projection->mode == mode) {
+            return true;
+        }
     }
-    if (!keep) {
-        deferred->changes = NIL;
+    return false;
+}
+
+List* TakeDeferred(Mode mode) {
+    const bool keep = GetCurrentTransactionNestLevel() > 1;
+    List* taken = NIL;
+    ListCell* cell;
+    foreach (cell, deferred != nullptr ? deferred->changes : NIL) {
+        auto* changes = static_cast<Changes*>(lfirst(cell));
+        if (changes->projection->mode == mode) {
+            GetReady(changes);
+            changes->keep = keep;
+            taken = lappend(taken, changes);
+            if (!keep) {
+                deferred->changes = foreach_delete_current(deferred->changes, cell);
+            }
+        }
     }
     return taken;
 }

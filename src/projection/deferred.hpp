@@ -1,4 +1,5 @@
-// Deferred: what projections of mode commit have to follow before the transaction ends.
+// Deferred: what projections of modes commit and async have to follow, or to queue, before the
+// transaction ends.
 //
 // It outlives subtransactions. What one of them added and rolled back stays: following it finds
 // nothing to write.
@@ -8,14 +9,16 @@
 
 namespace freshcrm::projection {
 
-// Adds what the trigger saw. Changed rows that a user's query maps are mapped at once, since they
-// may not be there any more at the end.
+// Adds what the trigger saw. In mode commit changed rows that a user's query maps are mapped at
+// once, since they may not be there any more at the end.
 void Defer(Projection* projection, Source* source, const TriggerData* trigger);
 
 bool AnyDeferred();
+bool AnyDeferred(Mode mode);
 
-// Takes what is deferred, a list of Changes* in the current memory context. In a subtransaction it
-// also stays deferred (Changes::keep), since a rollback would take back what is made of it.
-List* TakeDeferred();
+// Takes what is deferred of the projections of a mode, a list of Changes* in the current memory
+// context. In a subtransaction it also stays deferred (Changes::keep), since a rollback would take
+// back what is made of it.
+List* TakeDeferred(Mode mode);
 
 }  // namespace freshcrm::projection

@@ -3,12 +3,16 @@
 #include "pg/entry.hpp"
 #include "pg/memory.hpp"
 #include "pg/spi.hpp"
+#include "pg/subtransaction.hpp"
 #include "projection/deferred.hpp"
 #include "projection/halves.hpp"
 #include "projection/links.hpp"
+#include "projection/locks.hpp"
 #include "projection/maintain.hpp"
+#include "projection/queue.hpp"
 #include "projection/recompute.hpp"
 #include "projection/trace.hpp"
+#include "projection/worker.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -128,38 +132,65 @@ List* TakeWaiting(int32 id) {
     return taken;
 }
 
-// What the paths of a lineage that has been replaced since led to is not known any more.
-bool AffectAllKeys(const Projection* projection, const List* list) {
+void QueueAll(const List* list, const char* error) {
     ListCell* cell;
     foreach (cell, list) {
-        const auto* changes = static_cast<Changes*>(lfirst(cell));
-        const Fallback* fallback = changes->source->fallback;
-        if (changes->everything || changes->reading || changes->projection != projection ||
-            (fallback != nullptr && fallback->query == nullptr)) {
+        QueueChanges(static_cast<Changes*>(lfirst(cell)), error);
+    }
+}
+
+bool AnyChange(const List* list) {
+    ListCell* cell;
+    foreach (cell, list) {
+        if (AnyChange(static_cast<Changes*>(lfirst(cell)))) {
             return true;
         }
     }
     return false;
 }
 
-void RecomputeAffectedKeys(Projection* projection, const List* list) {
-    KeySet keys = MakeProjectionKeys(projection, CurrentMemoryContext);
-    bool null_key = false;
-    LockHalves(projection, list);
-    LockChangedLinks(projection, list);
-    pg::PushFreshSnapshot();
+// In a subtransaction; returns whether it succeeded, and leaves the changes as they were.
+bool TryChanges(Projection* projection, const List* list, pg::Failure* failure) {
     ListCell* cell;
     foreach (cell, list) {
-        auto* changes = static_cast<Changes*>(lfirst(cell));
-        TraceKeys(changes, &keys);
-        null_key = null_key || changes->null_key;
+        static_cast<Changes*>(lfirst(cell))->keep = true;
     }
-    PopActiveSnapshot();
-    SortUnique(&keys);
-    LockNewLinks(projection, list, &keys);
-    (void)RecomputeKeys(projection, &keys);
-    if (null_key) {
-        CheckNoNullKey(projection);
+    const bool followed =
+        pg::AttemptUnlessRetryable([&] { RecomputeChanges(projection, list); }, failure);
+    foreach (cell, list) {
+        RewindChanges(static_cast<Changes*>(lfirst(cell)));
+    }
+    return followed;
+}
+
+// What is changed stays locked, also when the rest is undone: a transaction that makes a link to it
+// at the same time has to wait for this one, and then finds what this one did.
+void RecomputeOrQueue(Projection* projection, const List* list) {
+    auto* keep = static_cast<bool*>(palloc(sizeof(bool) * static_cast<Size>(list_length(list))));
+    for (int i = 0; i < list_length(list); ++i) {
+        keep[i] = static_cast<Changes*>(list_nth(list, i))->keep;
+    }
+    if (AffectAllKeys(projection, list)) {
+        LockAllKeys(projection);
+    } else {
+        LockHalves(projection, list);
+        LockChangedLinks(projection, list);
+    }
+    pg::Failure failure;
+    if (!TryChanges(projection, list, &failure)) {
+        QueueAll(list, failure.message);
+        ereport(WARNING,
+                (errcode(ERRCODE_WARNING),
+                 errmsg("projection %s is stale: %s", projection->name, failure.message),
+                 errdetail("The write goes on, as on_error says. What it affects is queued, and "
+                           "tried again from time to time."),
+                 errhint("The view freshcrm.projections shows what fails. CALL freshcrm.drain() "
+                         "tries it at once.")));
+    }
+    for (int i = 0; i < list_length(list); ++i) {
+        auto* changes = static_cast<Changes*>(list_nth(list, i));
+        changes->keep = keep[i];
+        FinishChanges(changes);
     }
 }
 
@@ -170,14 +201,17 @@ void FlushNext() {
     if (projection == nullptr) {
         return;  // dropped since
     }
-    Maintain(projection, [&] { RecomputeChanges(projection, list); });
+    Maintain(projection, [&] {
+        if (projection->on_error == OnError::kStale && AnyChange(list)) {
+            RecomputeOrQueue(projection, list);
+        } else {
+            RecomputeChanges(projection, list);
+        }
+    });
 }
 
 // A statement's last trigger flushes; here it is done for one that did not fire.
-void OnTransactionEvent(XactEvent event, void*) {
-    if (event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PRE_PREPARE) {
-        return;
-    }
+void FinishTransaction() {
     // The server has fired deferred triggers before; those on targets have been queued now, and may
     // write in turn.
     while (queue != nullptr || AnyDeferred()) {
@@ -185,8 +219,28 @@ void OnTransactionEvent(XactEvent event, void*) {
         queue->nest_level = GetCurrentTransactionNestLevel();
         PushActiveSnapshot(GetTransactionSnapshot());  // no statement is running any more
         FlushDeferred();
+        QueueDeferred();
         PopActiveSnapshot();
         AfterTriggerFireDeferred();
+    }
+    PrepareToWake();
+}
+
+void OnTransactionEvent(XactEvent event, void*) {
+    switch (event) {
+        case XACT_EVENT_PRE_COMMIT:
+        case XACT_EVENT_PRE_PREPARE:
+            FinishTransaction();
+            break;
+        case XACT_EVENT_COMMIT:
+        case XACT_EVENT_PREPARE:
+            Wake();
+            break;
+        case XACT_EVENT_ABORT:
+            ForgetToWake();
+            break;
+        default:
+            break;
     }
 }
 
@@ -208,7 +262,8 @@ void OnSubtransactionEvent(SubXactEvent event, SubTransactionId, SubTransactionI
 }  // namespace
 
 void Enqueue(Projection* projection, Source* source, const TriggerData* trigger) {
-    if (projection->mode == Mode::kCommit && (queue == nullptr || !queue->at_end)) {
+    if (projection->mode == Mode::kAsync ||
+        (projection->mode == Mode::kCommit && (queue == nullptr || !queue->at_end))) {
         Defer(projection, source, trigger);
         return;
     }
@@ -237,9 +292,9 @@ void Flush() {
 
 void FlushDeferred() {
     UseQueue();
-    if (AnyDeferred() && queue->frames == NIL) {
+    if (AnyDeferred(Mode::kCommit) && queue->frames == NIL) {
         MemoryContext caller = MemoryContextSwitchTo(queue->context);
-        queue->waiting = list_concat(queue->waiting, TakeDeferred());
+        queue->waiting = list_concat(queue->waiting, TakeDeferred(Mode::kCommit));
         queue->at_end = true;
         MemoryContextSwitchTo(caller);
     }
@@ -263,17 +318,59 @@ void EndWrite() {
     Flush();
 }
 
-void RecomputeChanges(Projection* projection, const List* changes) {
-    bool any = false;
+void QueueDeferred() {
+    List* taken = TakeDeferred(Mode::kAsync);
+    QueueAll(taken, nullptr);
+    ListCell* cell;
+    foreach (cell, taken) {
+        FinishChanges(static_cast<Changes*>(lfirst(cell)));
+    }
+}
+
+// What the paths of a lineage that has been replaced since led to is not known any more.
+bool AffectAllKeys(const Projection* projection, const List* list) {
+    ListCell* cell;
+    foreach (cell, list) {
+        const auto* changes = static_cast<Changes*>(lfirst(cell));
+        const Fallback* fallback = changes->source->fallback;
+        if (changes->everything || changes->reading || changes->projection != projection ||
+            (fallback != nullptr && fallback->query == nullptr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool TraceAffected(Projection* projection, const List* changes, KeySet* keys) {
+    bool null_key = false;
+    LockHalves(projection, changes);
+    LockChangedLinks(projection, changes);
+    pg::PushFreshSnapshot();
     ListCell* cell;
     foreach (cell, changes) {
-        any = any || AnyChange(static_cast<Changes*>(lfirst(cell)));
+        auto* of_source = static_cast<Changes*>(lfirst(cell));
+        TraceKeys(of_source, keys);
+        null_key = null_key || of_source->null_key;
     }
+    PopActiveSnapshot();
+    SortUnique(keys);
+    LockNewLinks(projection, changes, keys);
+    return null_key;
+}
+
+void RecomputeChanges(Projection* projection, const List* changes) {
+    const bool any = AnyChange(changes);
     if (any && AffectAllKeys(projection, changes)) {
         (void)RecomputeAll(projection);
     } else if (any) {
-        RecomputeAffectedKeys(projection, changes);
+        KeySet keys = MakeProjectionKeys(projection, CurrentMemoryContext);
+        const bool null_key = TraceAffected(projection, changes, &keys);
+        (void)RecomputeKeys(projection, &keys);
+        if (null_key) {
+            CheckNoNullKey(projection);
+        }
     }
+    ListCell* cell;
     foreach (cell, changes) {
         FinishChanges(static_cast<Changes*>(lfirst(cell)));
     }

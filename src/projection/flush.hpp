@@ -6,7 +6,9 @@
 // until it is empty. So each projection is recomputed once, however many tables and projections it
 // reads.
 //
-// Changes for projections of mode commit wait for the end of the transaction (deferred.hpp).
+// Changes for projections of mode commit wait for the end of the transaction (deferred.hpp), those
+// for projections of mode async are queued then (queue.hpp), as are those that could not be
+// followed for projections with on_error stale.
 //
 // A trigger of the user on a target, in the middle of a flush, finds its own changes followed after
 // the flush, not before.
@@ -25,6 +27,9 @@ void Flush();
 // And what is deferred (deferred.hpp).
 void FlushDeferred();
 
+// Puts what is deferred for projections of mode async into freshcrm.queue.
+void QueueDeferred();
+
 // Around the writing of rows of a projection: what its writes change of what projections read is
 // followed at the end, not in between. Raises 55006 when a trigger on the target's rows asks for
 // the same projection to be written.
@@ -34,6 +39,12 @@ void EndWrite();
 // Recomputes what changes of a projection lead to, then frees them. A list of Changes*, each of
 // another source. Within Maintain().
 void RecomputeChanges(Projection* projection, const List* changes);
+
+// The same in two steps. Whether all keys are affected; and if not, which: adds them to `keys`,
+// which it sorts, and locks what led to them. Returns whether a row of the view may have a NULL
+// key.
+bool AffectAllKeys(const Projection* projection, const List* changes);
+bool TraceAffected(Projection* projection, const List* changes, KeySet* keys);
 
 // Registers callbacks that see to it that no transaction or subtransaction is committed with a
 // queue that is not worked off; once a backend.

@@ -11,6 +11,7 @@
 extern "C" {
 #include "nodes/bitmapset.h"
 #include "nodes/primnodes.h"
+#include "utils/tuplestore.h"
 }
 
 namespace freshcrm::projection {
@@ -21,5 +22,9 @@ Expr* GenerationOf(Oid relid, AttrNumber attnum);
 
 // Adds the column, and those that such a column is computed from.
 Bitmapset* AddWithOrigin(Bitmapset* columns, Oid relid, AttrNumber attnum);
+
+// Rows of the table, with such columns computed, as the current user: `rows` itself where there is
+// none of them, else a copy in the current memory context.
+Tuplestorestate* WithGenerated(Oid relid, Tuplestorestate* rows);
 
 }  // namespace freshcrm::projection

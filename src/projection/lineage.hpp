@@ -85,6 +85,7 @@ struct Source {
     const Fallback* fallback;  // or null
     SPIPlanPtr user_plan;      // of `fallback`, prepared when first needed (user_mapping.hpp)
     List* reads;  // of WantedIndex*: the indexes by which the view reads the table for a key
+    int64 shape;  // ShapeOf() (packed.hpp), when first needed; else 0
 };
 
 // A key column: its attribute number in the view, its type and collation.

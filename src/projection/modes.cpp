@@ -4,13 +4,9 @@ namespace freshcrm::projection {
 
 namespace {
 
-[[noreturn]] void RaiseUnknown(const char* what, const char* value, bool later,
-                               const char* supported) {
-    ereport(ERROR,
-            (errcode(later ? ERRCODE_FEATURE_NOT_SUPPORTED : ERRCODE_INVALID_PARAMETER_VALUE),
-             errmsg("%s \"%s\" %s", what, value,
-                    later ? "is not available in this version" : "does not exist"),
-             errhint("Use %s.", supported)));
+[[noreturn]] void RaiseUnknown(const char* what, const char* name, const char* known) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("%s \"%s\" does not exist", what, name), errhint("Use %s.", known)));
     pg_unreachable();
 }
 
@@ -23,14 +19,20 @@ Mode ModeNamed(const char* name) {
     if (strcmp(name, "commit") == 0) {
         return Mode::kCommit;
     }
-    RaiseUnknown("maintenance mode", name, strcmp(name, "async") == 0,
-                 R"("immediate" or "commit")");
+    if (strcmp(name, "async") == 0) {
+        return Mode::kAsync;
+    }
+    RaiseUnknown("maintenance mode", name, R"("immediate", "commit" or "async")");
 }
 
-void CheckErrorPolicy(const char* name) {
-    if (strcmp(name, "abort") != 0) {
-        RaiseUnknown("error policy", name, strcmp(name, "stale") == 0, "\"abort\"");
+OnError ErrorPolicyNamed(const char* name) {
+    if (strcmp(name, "abort") == 0) {
+        return OnError::kAbort;
     }
+    if (strcmp(name, "stale") == 0) {
+        return OnError::kStale;
+    }
+    RaiseUnknown("error policy", name, R"("abort" or "stale")");
 }
 
 }  // namespace freshcrm::projection

@@ -202,6 +202,7 @@ Projection* Load(int32 id, bool maintained) {
     projection->context = context;
     FindOwner(projection);
     projection->mode = ModeNamed(definition->mode);
+    projection->on_error = ErrorPolicyNamed(definition->on_error);
     projection->rank = RankOf(definition->source);
     projection->columns = CopyColumns(definition->source);
     FindStoredColumns(projection, definition->columns);

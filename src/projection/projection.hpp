@@ -54,6 +54,7 @@ struct Projection {
     bool restored;     // see IsRestored()
     const char* name;  // the target, for messages
     Mode mode;
+    OnError on_error;
     int rank;  // more than that of any projection whose table the view reads
 
     TupleDesc columns;          // of the view

@@ -12,6 +12,7 @@
 #include "projection/maintain.hpp"
 #include "projection/own_triggers.hpp"
 #include "projection/query_text.hpp"
+#include "projection/queue.hpp"
 #include "projection/rebuild.hpp"
 #include "projection/restored.hpp"
 #include "projection/row_security.hpp"
@@ -234,6 +235,8 @@ FRESHCRM_FUNCTION(freshcrm_verify_projection) {
     const bool repair = PG_GETARG_BOOL(1);
     if (repair) {
         RepairTriggers(projection);
+        // All is compared after this.
+        ForgetQueued(projection->id);
     }
     Maintain(projection, [&] { VerifyProjection(projection, repair, result); });
     if (repair) {

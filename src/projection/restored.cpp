@@ -6,7 +6,9 @@
 #include "projection/dependencies.hpp"
 #include "projection/locks.hpp"
 #include "projection/maintain.hpp"
+#include "projection/modes.hpp"
 #include "projection/partitions.hpp"
+#include "projection/queue.hpp"
 #include "projection/trigger_sync.hpp"
 #include "projection/triggers.hpp"
 #include "projection/verify.hpp"
@@ -129,7 +131,15 @@ Match Compare(const Definition* definition) {
     return !known ? Match::kUnknown : equal ? Match::kEqual : Match::kDifferent;
 }
 
-// The rows were restored too, as they were.
+// The rows were restored too, as they were: what was queued for them was not.
+void Complete(const Definition* definition) {
+    if (CompleteRestore(definition->id) &&
+        (ModeNamed(definition->mode) == Mode::kAsync ||
+         ErrorPolicyNamed(definition->on_error) == OnError::kStale)) {
+        QueueEverything(definition->id);
+    }
+}
+
 void CompleteByTrigger(const Definition* definition) {
     // Each of two who make the last triggers at once would miss those of the other.
     (void)LockRestore(definition->target, true);
@@ -137,7 +147,7 @@ void CompleteByTrigger(const Definition* definition) {
     if (HasAllTriggers(definition) &&
         (definition->problem != nullptr || IsFilled(definition->target, true) ||
          !MayHaveRows(definition))) {
-        CompleteRestore(definition->id);
+        Complete(definition);
     }
 }
 
@@ -172,7 +182,7 @@ void CompleteByRows(const Definition* definition, bool wait) {
         SetWhole(definition->id, definition->target);
         SetProblem(definition->id, nullptr);
     } else if (match != Match::kDifferent && loaded) {
-        (void)CompleteRestore(definition->id);
+        Complete(definition);
     }
     // Enabling all triggers of a table made them fire always.
     if (locked) {

@@ -20,9 +20,10 @@ namespace {
 
 // The first trigger that is wanted and not there as it was made. In `used` is what the view $1
 // reads, $2 is the projection's id; $3 says that disabled triggers count as there. Types and events
-// are those of pg_trigger.h; 29 is that of the row trigger for the replication role replica. Those
-// that are enabled are given their firing back by RestoreFiring(). It locks no table, as
-// pg_partition_tree() would: parallel restores alter several at once.
+// are those of pg_trigger.h; 29 is that of the row trigger for the replication role replica, 13
+// that of the one for moved rows, which partitioned tables and partitions have. Those that are
+// enabled are given their firing back by RestoreFiring(). It locks no table, as pg_partition_tree()
+// would: parallel restores alter several at once.
 const char* ProblemSql() {
     return psprintf(
         "%s, tables AS (SELECT c.oid FROM used AS u JOIN pg_catalog.pg_class AS c "
@@ -32,10 +33,12 @@ const char* ProblemSql() {
         "expected AS (SELECT oid FROM tree UNION SELECT a.relid FROM tables, "
         "pg_catalog.pg_partition_ancestors(oid) AS a (relid)) "
         "SELECT pg_catalog.format('The trigger of %%s on table %%s is missing or disabled.', "
-        "e.name, t.oid::pg_catalog.regclass) FROM expected AS t CROSS JOIN (VALUES "
+        "e.name, t.oid::pg_catalog.regclass) FROM expected AS t "
+        "JOIN pg_catalog.pg_class AS c ON c.oid = t.oid JOIN (VALUES "
         "('INSERT', 4, '{O,A}'::\"char\"[], false, true), ('UPDATE', 16, '{O,A}', true, true), "
         "('DELETE', 8, '{O,A}', true, false), ('TRUNCATE', 32, '{O,A}', false, false), "
-        "('replicas', 29, '{O,R,A}', false, false)) AS e (name, type, fires, old, new) "
+        "('replicas', 29, '{O,R,A}', false, false), ('moved rows', 13, '{O,A}', false, false)) "
+        "AS e (name, type, fires, old, new) ON e.type <> 13 OR c.relkind = 'p' OR c.relispartition "
         "WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g WHERE g.tgrelid = t.oid "
         "AND g.tgfoid = 'freshcrm.capture'::pg_catalog.regproc "
         "AND g.tgargs = pg_catalog.convert_to($2::text, 'UTF8') || '\\x00' "
@@ -82,6 +85,7 @@ bool IsRowTriggerOfOwn(const CaptureTrigger* trigger) {
 
 // While triggers are made one by one, what sees each of them must not find the others missing.
 void MakeMissing(const Projection* projection, const Definition* definition) {
+    CheckSourcePrivileges(projection->lineage);
     SetWhole(definition->id, InvalidOid);
     CreateTriggers(projection, definition->options);
     SetWhole(definition->id, definition->target);
@@ -125,7 +129,6 @@ void SyncTriggers(const Projection* projection, const Definition* definition) {
     }
     DropTriggers(superfluous);
     if (missing != NIL) {
-        CheckSourcePrivileges(projection->lineage);
         MakeMissing(projection, definition);
     }
 }

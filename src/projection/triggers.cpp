@@ -3,9 +3,11 @@
 #include "pg/ddl.hpp"
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
+#include "projection/moved_rows.hpp"
 #include "projection/options.hpp"
 #include "projection/own_triggers.hpp"
 #include "projection/partitions.hpp"
+#include "projection/trigger_rights.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -50,40 +52,66 @@ bool CapturesFor(HeapTuple tuple, TupleDesc desc, const char* id) {
 }
 
 void CheckName(const char* name) {
-    const Size longest = strlen(name) + strlen("_truncate");
-    if (*name == '\0' || longest >= NAMEDATALEN) {
+    constexpr int kLongest = NAMEDATALEN - sizeof("_replica99");
+    if (*name == '\0' || strlen(name) > kLongest) {
         ereport(ERROR,
                 (errcode(*name == '\0' ? ERRCODE_INVALID_PARAMETER_VALUE : ERRCODE_NAME_TOO_LONG),
                  errmsg("\"%s\" cannot be the name of triggers", name),
-                 errhint("Give a name of 1 to %d bytes.",
-                         NAMEDATALEN - 1 - static_cast<int>(strlen("_truncate")))));
+                 errhint("Give a name of 1 to %d bytes.", kLongest)));
     }
 }
 
-// ATTACH PARTITION gives the partition a copy of the root's row trigger, and fails where it has one
-// of that name: as a table of the same projection it may. So a partitioned table's has a name of
-// its own.
+bool HasName(const List* triggers, const char* name) {
+    ListCell* cell;
+    foreach (cell, triggers) {
+        if (strcmp(static_cast<CaptureTrigger*>(lfirst(cell))->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// ATTACH PARTITION gives the partition copies of the root's row triggers, and fails where it has
+// one of that name: as a table of the same projection it may. So a partitioned table's have names
+// of their own.
 const char* RowTriggerName(Oid table, const char* name, int32 id) {
     if (get_rel_relkind(table) != RELKIND_PARTITIONED_TABLE) {
-        return psprintf("%s_replica", name);
+        return name;
     }
     CommandCounterIncrement();
     const List* triggers = FindTriggers(id);
-    for (char digit = '1';; ++digit) {
-        const char* candidate = psprintf("%s_replica%c", name, digit);
-        bool is_free = true;
-        ListCell* cell;
-        foreach (cell, triggers) {
-            is_free =
-                is_free && strcmp(static_cast<CaptureTrigger*>(lfirst(cell))->name, candidate) != 0;
-        }
-        if (is_free || digit == '9') {
-            return candidate;
-        }
+    int number = 1;
+    while (HasName(triggers, psprintf("%s%d", name, number))) {
+        ++number;
+    }
+    return psprintf("%s%d", name, number);
+}
+
+void CreateRowTrigger(Oid table, const char* name, const char* events, char firing, int32 id) {
+    const char* own_name = RowTriggerName(table, name, id);
+    pg::RunUtility(
+        psprintf("CREATE TRIGGER %s AFTER %s ON %s FOR EACH ROW "
+                 "EXECUTE FUNCTION freshcrm.capture('%d')",
+                 quote_identifier(own_name), events, pg::QualifiedRelation(table), id));
+    if (firing != TRIGGER_FIRES_ON_ORIGIN) {
+        pg::SetTriggerFiring(table, own_name, firing);
+    }
+}
+
+// Where the replication role is replica (a subscriber's apply worker, some loads) statement
+// triggers with transition tables do not fire: there a row trigger takes their place. A partition
+// has its root's.
+void CreateRowTriggers(Oid table, const char* name, int32 id) {
+    CreateRowTrigger(table, psprintf("%s_replica", name), "INSERT OR UPDATE OR DELETE",
+                     TRIGGER_FIRES_ON_REPLICA, id);
+    if (get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE) {
+        CreateRowTrigger(table, psprintf("%s_moved", name), "INSERT OR DELETE",
+                         TRIGGER_FIRES_ON_ORIGIN, id);
     }
 }
 
 void CreateTriggersOn(Oid table, const char* name, int32 id, bool is_partition) {
+    const pg::OwnerScope scope = BeginTriggersOn(table);
     const char* relation = pg::QualifiedRelation(table);
     for (const Event& event : kEvents) {
         pg::RunUtility(
@@ -92,18 +120,11 @@ void CreateTriggersOn(Oid table, const char* name, int32 id, bool is_partition) 
                      quote_identifier(psprintf("%s%s", name, event.suffix)), event.command,
                      relation, event.transition_tables, id));
     }
-    // Where the replication role is replica (a subscriber's apply worker, some loads) statement
-    // triggers with transition tables do not fire: there a row trigger takes their place. A
-    // partition has its root's.
     pg::SetTriggerFiring(table, psprintf("%s_truncate", name), TRIGGER_FIRES_ALWAYS);
     if (!is_partition) {
-        const char* replica = RowTriggerName(table, name, id);
-        pg::RunUtility(
-            psprintf("CREATE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW "
-                     "EXECUTE FUNCTION freshcrm.capture('%d')",
-                     quote_identifier(replica), relation, id));
-        pg::SetTriggerFiring(table, replica, TRIGGER_FIRES_ON_REPLICA);
+        CreateRowTriggers(table, name, id);
     }
+    pg::EndAsOwner(scope);
 }
 
 // Whether the table has triggers of the projection.
@@ -180,6 +201,7 @@ List* FindTriggers(int32 id) {
                         form->tgrelid,
                         pstrdup(NameStr(form->tgname)),
                         TRIGGER_FOR_ROW(form->tgtype) != 0,
+                        IsForMovedRows(form->tgtype),
                         TRIGGER_FOR_TRUNCATE(form->tgtype) != 0,
                         OidIsValid(form->tgparentid),
                         form->tgenabled};
@@ -195,7 +217,7 @@ void RestoreFiring(const List* triggers) {
     ListCell* cell;
     foreach (cell, triggers) {
         const auto* trigger = static_cast<CaptureTrigger*>(lfirst(cell));
-        if (trigger->enabled == TRIGGER_FIRES_ON_ORIGIN &&
+        if (trigger->enabled == TRIGGER_FIRES_ON_ORIGIN && !trigger->of_moves &&
             (trigger->for_row || trigger->of_truncate)) {
             pg::SetTriggerFiring(
                 trigger->table, trigger->name,

@@ -2,6 +2,7 @@
 
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
+#include "projection/generated.hpp"
 #include "projection/query_text.hpp"
 
 extern "C" {
@@ -127,12 +128,16 @@ void CheckUserMapping(const Projection* projection, Source* source) {
 void RunUserMapping(const Projection* projection, Source* source, Tuplestorestate* rows,
                     const pg::RowHandler& handler) {
     WithContext(source, [&] {
-        WithChanged(source, rows, [&] {
+        Tuplestorestate* complete = WithGenerated(source->relid, rows);
+        WithChanged(source, complete, [&] {
             if (source->user_plan == nullptr) {
                 source->user_plan = Prepare(projection, source);
             }
             pg::SelectEach(source->user_plan, nullptr, handler);
         });
+        if (complete != rows) {
+            tuplestore_end(complete);
+        }
     });
 }
 

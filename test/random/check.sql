@@ -4,14 +4,14 @@ CREATE EXTENSION IF NOT EXISTS freshcrm;
 CREATE SCHEMA random;
 
 -- "ok", or SQLSTATE, message and detail on one line.
-CREATE FUNCTION random.create_projection(view regclass, key name[]) RETURNS text
+CREATE FUNCTION random.create_projection(view regclass, key name[], mode text, on_error text) RETURNS text
 LANGUAGE plpgsql AS
 $$
 DECLARE
     message text;
     detail text;
 BEGIN
-    PERFORM freshcrm.create_projection(view, key);
+    PERFORM freshcrm.create_projection(view, key, mode => mode, on_error => on_error);
     RETURN 'ok';
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
@@ -33,6 +33,26 @@ $$
     FROM pg_attribute WHERE attrelid = view AND attnum > 0
 $$;
 
+-- Has followed what can be: what a transaction has written for mode commit, what is committed for mode async and
+-- with on_error stale. False where that fails, as the write would have in mode immediate.
+CREATE FUNCTION random.follow() RETURNS boolean
+LANGUAGE plpgsql AS
+$$
+BEGIN
+    IF EXISTS (SELECT FROM freshcrm.projection WHERE mode = 'commit') THEN
+        BEGIN
+            PERFORM freshcrm.flush();
+        EXCEPTION WHEN cardinality_violation OR integrity_constraint_violation OR data_exception THEN
+            RETURN false;
+        END;
+    END IF;
+    IF pg_current_xact_id_if_assigned() IS NULL AND EXISTS (SELECT FROM freshcrm.queue) THEN
+        PERFORM freshcrm.wait_for(target, '30 s') FROM freshcrm.projection;
+    END IF;
+    RETURN true;
+END
+$$;
+
 -- Makes random_check() in the current schema: the names of the views that differ from their tables, for
 -- all projections there. One function with a static statement a view, so that plans are kept.
 CREATE FUNCTION random.make_check() RETURNS void
@@ -42,12 +62,16 @@ DECLARE
     p record;
     body text := '';
 BEGIN
-    FOR p IN SELECT source, target FROM freshcrm.projection ORDER BY id LOOP
-        body := body || format('SELECT count(*) INTO n FROM (%s) d; IF n > 0 THEN RETURN NEXT %L; END IF; ',
-                               random.difference_query(p.source, p.target), p.source);
+    FOR p IN SELECT * FROM freshcrm.projection ORDER BY id LOOP
+        body := body || format(
+            'IF NOT EXISTS (SELECT FROM freshcrm.queue WHERE projection = %s AND error IS NOT NULL)%s THEN '
+            'SELECT count(*) INTO n FROM (%s) d; IF n > 0 THEN RETURN NEXT %L; END IF; END IF; ',
+            p.id, CASE p.mode WHEN 'async' THEN ' AND NOT in_transaction' ELSE '' END,
+            random.difference_query(p.source, p.target), p.source);
     END LOOP;
     EXECUTE format('CREATE OR REPLACE FUNCTION random_check() RETURNS SETOF text LANGUAGE plpgsql AS '
-                   '%L', 'DECLARE n bigint; BEGIN ' || body || 'END');
+                   '%L', 'DECLARE n bigint; in_transaction boolean := pg_current_xact_id_if_assigned() IS NOT NULL; '
+                   'BEGIN IF NOT random.follow() THEN RETURN; END IF; ' || body || 'END');
 END
 $$;
 
@@ -55,7 +79,9 @@ $$;
 CREATE FUNCTION random.verify() RETURNS SETOF text
 LANGUAGE sql AS
 $$
-    SELECT source::text FROM freshcrm.projection WHERE EXISTS (SELECT FROM freshcrm.verify_projection(target))
+    SELECT source::text FROM freshcrm.projection AS p
+    WHERE NOT EXISTS (SELECT FROM freshcrm.queue AS q WHERE q.projection = p.id AND q.error IS NOT NULL)
+      AND EXISTS (SELECT FROM freshcrm.verify_projection(target))
 $$;
 
 -- How many rows of projections were written since they were filled.

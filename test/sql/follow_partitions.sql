@@ -154,38 +154,90 @@ SELECT * FROM worked();
 SELECT * FROM writes();
 DROP TABLE events, high_1, low CASCADE;
 
--- Every table that gets triggers needs the right to it, also one that comes later.
+-- Tables that a view reads beside each other become partitions of each other, however many there are.
+CREATE TABLE list (id integer PRIMARY KEY);
+INSERT INTO list VALUES (1), (2);
+DO $$
+DECLARE columns text := '';
+BEGIN
+    FOR i IN 1..12 LOOP
+        EXECUTE format('CREATE TABLE p%s (id integer) PARTITION BY RANGE (id)', i);
+        columns := columns || format(', (SELECT count(*) FROM p%s p WHERE p.id = l.id) AS n%1$s', i);
+    END LOOP;
+    EXECUTE format('CREATE VIEW of_many AS SELECT l.id%s FROM list l', columns);
+END
+$$;
+SELECT freshcrm.create_projection('of_many', '{id}');
+CREATE TABLE p12_1 PARTITION OF p12 FOR VALUES FROM (1) TO (2);
+INSERT INTO p12 VALUES (1);
+ALTER TABLE p11 ATTACH PARTITION p12 FOR VALUES FROM (1) TO (10);
+ALTER TABLE p10 ATTACH PARTITION p11 FOR VALUES FROM (1) TO (10);
+CREATE TABLE p12_2 PARTITION OF p12 FOR VALUES FROM (2) TO (3);
+INSERT INTO p10 VALUES (2);
+SELECT id, n1, n10, n11, n12 FROM of_many_hot ORDER BY id;
+SELECT * FROM worked();
+DROP TABLE list, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10 CASCADE;
+
+-- The right to a partitioned table is enough for its partitions of the same owner, also for those that come later; every
+-- other table that gets triggers needs one of its own.
 CREATE ROLE freshcrm_parts;
-GRANT USAGE, CREATE ON SCHEMA fp TO freshcrm_parts;
+CREATE ROLE freshcrm_tables;
+GRANT USAGE, CREATE ON SCHEMA fp TO freshcrm_parts, freshcrm_tables;
 GRANT EXECUTE ON FUNCTION freshcrm.create_projection(regclass, name[], name, text, text, jsonb) TO freshcrm_parts;
+SET ROLE freshcrm_tables;
 CREATE TABLE root (id integer, amount integer) PARTITION BY RANGE (id);
 CREATE TABLE part PARTITION OF root FOR VALUES FROM (0) TO (100);
+RESET ROLE;
 CREATE VIEW of_root AS SELECT id, amount FROM root;
 ALTER VIEW of_root OWNER TO freshcrm_parts;
-GRANT SELECT, TRIGGER ON root TO freshcrm_parts;
-SET ROLE freshcrm_parts;
-SELECT freshcrm.create_projection('of_root', '{id}');
-RESET ROLE;
+GRANT SELECT ON root, part TO freshcrm_parts;
 GRANT TRIGGER ON part TO freshcrm_parts;
 SET ROLE freshcrm_parts;
 SELECT freshcrm.create_projection('of_root', '{id}');
 RESET ROLE;
-CREATE TABLE part_2 PARTITION OF root FOR VALUES FROM (100) TO (200);
-CREATE TABLE part_2 (LIKE root);
-ALTER TABLE root ATTACH PARTITION part_2 FOR VALUES FROM (100) TO (200);
-GRANT TRIGGER ON part_2 TO freshcrm_parts;
-ALTER TABLE root ATTACH PARTITION part_2 FOR VALUES FROM (100) TO (200);
+GRANT TRIGGER ON root TO freshcrm_parts;
+REVOKE TRIGGER ON part FROM freshcrm_parts;
+SET ROLE freshcrm_parts;
+SELECT freshcrm.create_projection('of_root', '{id}');
+SET ROLE freshcrm_tables;
+CREATE TABLE part_2 PARTITION OF root FOR VALUES FROM (100) TO (200) PARTITION BY RANGE (id);
+CREATE TABLE part_2_1 PARTITION OF part_2 FOR VALUES FROM (100) TO (150);
 INSERT INTO root VALUES (1, 1), (100, 1);
+INSERT INTO part_2 VALUES (101, 1);
+INSERT INTO part_2_1 VALUES (102, 1);
+RESET ROLE;
 SELECT * FROM worked();
+-- Of another owner. Then nobody has the rights to all.
+CREATE TABLE part_3 (LIKE root);
+ALTER TABLE root ATTACH PARTITION part_3 FOR VALUES FROM (200) TO (300);
+GRANT TRIGGER ON part_3 TO freshcrm_parts;
+ALTER TABLE root ATTACH PARTITION part_3 FOR VALUES FROM (200) TO (300);
+INSERT INTO root VALUES (200, 1);
+INSERT INTO part_3 VALUES (201, 1);
+SELECT * FROM worked();
+SELECT g.tgname AS name FROM pg_trigger g WHERE tgrelid = 'part'::regclass AND tgtype = 4 \gset
+DROP TRIGGER :"name" ON part;
+SELECT * FROM freshcrm.verify_projection('of_root_hot', repair => true);
+GRANT TRIGGER ON part, part_2, part_2_1 TO freshcrm_parts;
+SELECT * FROM freshcrm.verify_projection('of_root_hot', repair => true);
+INSERT INTO part VALUES (2, 1);
+SELECT * FROM worked();
+-- What was right is not, once it is taken back.
+ALTER TABLE root DETACH PARTITION part_3;
+REVOKE TRIGGER ON root, part, part_2, part_2_1 FROM freshcrm_parts;
+CREATE TABLE part_4 PARTITION OF root FOR VALUES FROM (300) TO (400);
+SELECT tgname AS name FROM pg_trigger WHERE tgrelid = 'part'::regclass AND tgtype = 4 \gset
+DROP TRIGGER :"name" ON part;
+SELECT * FROM freshcrm.verify_projection('of_root_hot', repair => true);
+-- The right to a partition is none to what it is a partition of.
+GRANT TRIGGER ON part TO freshcrm_parts;
 CREATE VIEW of_part AS SELECT id, amount FROM part;
 ALTER VIEW of_part OWNER TO freshcrm_parts;
-GRANT SELECT ON part TO freshcrm_parts;
-REVOKE TRIGGER ON root FROM freshcrm_parts;
 SET ROLE freshcrm_parts;
 SELECT freshcrm.create_projection('of_part', '{id}');
 RESET ROLE;
 DROP TABLE root CASCADE;
-DROP OWNED BY freshcrm_parts;
-DROP ROLE freshcrm_parts;
+DROP OWNED BY freshcrm_parts, freshcrm_tables;
+DROP ROLE freshcrm_parts, freshcrm_tables;
 DROP SCHEMA fp CASCADE;
 DROP FUNCTION difference(regclass);

@@ -92,6 +92,23 @@ INSERT INTO far VALUES (10, 1), (20, 2);
 UPDATE far SET val = val + 1 WHERE x = 10;
 SELECT difference('by_domain_hot'), count(*), sum(val) FROM by_domain_hot;
 
+-- Domains that refuse NULL, computed in the view: rows that are gone have none.
+CREATE DOMAIN filled AS text NOT NULL;
+CREATE DOMAIN checked AS integer CHECK (VALUE IS NOT NULL);
+CREATE TABLE boxes (id integer PRIMARY KEY, name text, n integer);
+CREATE VIEW labels AS SELECT id, (name || '!')::filled AS label, upper((name || '?')::filled) AS loud, (n + 1)::checked AS n FROM boxes;
+CREATE VIEW over_labels AS SELECT id, label || loud AS both FROM labels;
+SELECT freshcrm.create_projection('labels', '{id}');
+SELECT freshcrm.create_projection('over_labels', '{id}');
+INSERT INTO boxes SELECT g, 'box ' || g, g FROM generate_series(1, 5) AS g;
+DELETE FROM boxes WHERE id = 1;
+DELETE FROM boxes WHERE id < 4;
+UPDATE boxes SET id = id + 10;
+SELECT difference('labels_hot'), difference('over_labels_hot'), (SELECT count(*) FROM labels_hot);
+SELECT count(*) FROM freshcrm.verify_projection('labels_hot');
+DELETE FROM boxes;
+SELECT difference('labels_hot'), difference('over_labels_hot'), (SELECT count(*) FROM labels_hot);
+
 -- The settings of who writes do not show in the values.
 CREATE VIEW texts AS SELECT id, f::text AS f, b::text AS b, quote_ident('i' || id) AS i FROM k;
 SELECT freshcrm.create_projection('texts', '{id}');

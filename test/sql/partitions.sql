@@ -131,8 +131,35 @@ UPDATE calls SET lead_id = lead_id + 1;
 UPDATE calls_old SET lead_id = lead_id + 1;
 SELECT difference('both_ways_hot'), sum(all_of_them) AS all_of_them, sum(old) AS old, sum(more) AS more FROM both_ways_hot;
 SELECT projection, state, problem FROM freshcrm.projections WHERE state <> 'current';
--- Each table has one row trigger, its own or that of the root.
-SELECT tgrelid::regclass, count(*) FROM pg_trigger JOIN freshcrm.projection p ON p.target = 'both_ways_hot'::regclass AND tgargs = convert_to(p.id::text, 'UTF8') || '\x00'
+-- Each table has one row trigger, its own or that of the root, and one for rows that MERGE moves where there are partitions.
+SELECT tgrelid::regclass, count(*) FILTER (WHERE tgtype = 29) AS replicas, count(*) FILTER (WHERE tgtype = 13) AS moves FROM pg_trigger JOIN freshcrm.projection p ON p.target = 'both_ways_hot'::regclass AND tgargs = convert_to(p.id::text, 'UTF8') || '\x00'
 WHERE tgfoid = 'freshcrm.capture'::regproc AND tgtype & 1 = 1 GROUP BY 1 ORDER BY 1::text;
+
+-- A mapping query is given the generated columns of such rows, too, computed as the owner.
+CREATE TABLE notes (gone integer, id integer, note text, word text GENERATED ALWAYS AS (lower(note)) STORED, at integer, size integer GENERATED ALWAYS AS (length(note)) STORED) PARTITION BY RANGE (at);
+ALTER TABLE notes DROP COLUMN gone;
+CREATE TABLE notes_old (LIKE notes INCLUDING GENERATED, junk text);
+ALTER TABLE notes_old DROP COLUMN junk;
+CREATE TABLE notes_other (at integer, size integer GENERATED ALWAYS AS (length(note)) STORED, note text, word text GENERATED ALWAYS AS (lower(note)) STORED, id integer);
+ALTER TABLE notes ATTACH PARTITION notes_old FOR VALUES FROM (0) TO (10);
+ALTER TABLE notes ATTACH PARTITION notes_other FOR VALUES FROM (10) TO (20);
+CREATE VIEW words AS SELECT word, size, count(*) AS n FROM notes WHERE word IS NOT NULL GROUP BY word, size;
+SELECT freshcrm.create_projection('words', '{word,size}', options => '{"mapping": {"parts.notes": "SELECT word, size FROM changed"}}'),
+    freshcrm.create_projection('words', '{word,size}', 'words_at_end', 'commit', options => '{"mapping": {"parts.notes": "WITH c AS (SELECT * FROM changed) SELECT word, size FROM c UNION SELECT word, size FROM changed"}}');
+CREATE VIEW words_state AS SELECT difference('words_hot'), difference('words_at_end') AS at_end, (SELECT string_agg(format('%s %s %s', word, size, n), ', ' ORDER BY word) FROM words_hot);
+INSERT INTO notes (id, note, at) VALUES (1, 'One', 1), (2, 'TWO', 12), (3, NULL, 13), (4, 'one', 14);
+TABLE words_state;
+COPY notes (id, note, at) FROM stdin;
+5	Five	5
+6	five	15
+\.
+TABLE words_state;
+UPDATE notes SET at = 25 - at, note = note || 's' WHERE id IN (1, 6) AND at > 10 OR id = 4;
+UPDATE notes SET note = upper(note);
+TABLE words_state;
+MERGE INTO notes n USING (VALUES (1, 'Eins'), (2, 'zwei'), (7, 'Sieben')) v (id, note) ON n.id = v.id WHEN MATCHED THEN UPDATE SET note = v.note, at = 19 - n.at WHEN NOT MATCHED THEN INSERT (id, note, at) VALUES (v.id, v.note, 17);
+INSERT INTO notes_other (id, note, at) VALUES (8, 'Acht', 18);
+DELETE FROM notes WHERE id IN (4, 7);
+TABLE words_state;
 DROP SCHEMA parts CASCADE;
 DROP FUNCTION difference(regclass);

@@ -77,6 +77,8 @@ sub check_maintained
         INSERT INTO leads VALUES (1000, 'n', 7, 1000), (1001, 's', 8, 1001);
         UPDATE leads SET region = 's', amount = amount + 1 WHERE id BETWEEN 10 AND 20;
         DELETE FROM "leads N" WHERE id > 450;
+        MERGE INTO leads l USING generate_series(30, 40) g ON l.id = g
+            WHEN MATCHED THEN UPDATE SET region = CASE l.region WHEN 's' THEN 'n' ELSE 's' END, id = l.id + 2000;
         TRUNCATE leads_s1;
         INSERT INTO marks VALUES (3, 900);});
     is($node->safe_psql($name, $differences), '', "$name: writes are maintained");

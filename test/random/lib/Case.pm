@@ -24,8 +24,10 @@ sub make_case
     $_->{project} = 1 for @views;
     # Some views have two projections.
     $_->{twin} = chance(0.12) for @views;
+    # Of most cases all are immediate, so that each statement is compared.
+    my $mode = weighted(immediate => 70, commit => 15, async => 15);
     return {
-        seed => $seed, ddl => [ @PREAMBLE, @$ddl ], views => \@views,
+        seed => $seed, mode => $mode, on_error => chance(0.12) ? 'stale' : 'abort', ddl => [ @PREAMBLE, @$ddl ], views => \@views,
         # Projections are made of empty tables, or of rows that are there.
         early => chance(0.3), initial => [ initial_rows($tables) ], steps => [ make_workload($tables, \@views, $STATEMENTS) ] };
 }
@@ -64,7 +66,7 @@ sub script
             push @lines, "SELECT $view->{over} AS there \\gset", '\if :there';
             $add->("view $view->{name}", $view->{ddl});
         }
-        push @lines, sprintf q{SELECT '@P %s ' || random.create_projection('%1$s', '{%s}');}, $view->{name}, join ',', @{ $view->{key} }
+        push @lines, sprintf q{SELECT '@P %s ' || random.create_projection('%1$s', '{%s}', '%s', '%s');}, $view->{name}, join(',', @{ $view->{key} }), $case->{mode}, $case->{on_error}
             if $view->{project};
         push @lines, twin($view) if $view->{project} && $view->{twin};
         push @lines, '\endif' if $view->{over};
@@ -78,6 +80,7 @@ sub script
         {
             $add->("step $i $j", $step->[$j]);
             push @lines, 'SELECT random.make_check();' if is_ddl($step->[$j]);
+            push @lines, 'CALL freshcrm.drain();' if $case->{mode} eq 'async' || $case->{on_error} eq 'stale';
             push @lines, q{SELECT '@D ' || d FROM random_check() AS d;}, '\echo @C :SQLSTATE', '\if :ERROR', '\echo @! :LAST_ERROR_MESSAGE', '\endif';
         }
     }
@@ -192,7 +195,8 @@ sub reproduction
     for my $view (@{ $case->{views} })
     {
         $add->($view->{ddl}) if $view->{over};
-        $add->(sprintf q{SELECT freshcrm.create_projection('%s', '{%s}')}, $view->{name}, join ',', @{ $view->{key} }) if $view->{project};
+        $add->(sprintf q{SELECT freshcrm.create_projection('%s', '{%s}', mode => '%s', on_error => '%s')}, $view->{name}, join(',', @{ $view->{key} }),
+            $case->{mode}, $case->{on_error}) if $view->{project};
         push @lines, twin($view) if $view->{project} && $view->{twin};
     }
     if ($case->{early}) { $add->($_) for @rows; }

@@ -42,6 +42,7 @@ sub is_tolerated
     return 1 if $state =~ /^(40001|40P01|55P03|57P0[123]|08...|S8006)$/;
     return 1 if $state =~ /^(23505|23503)$/ && $message !~ /_hot|spare/;
     return 1 if $state eq '55006' && $message =~ /pending trigger events/;
+    return 1 if $state eq '55000' && $message =~ /prepared transaction .* is busy/;    # it has only just been prepared
     return is_lost($message);
 }
 
@@ -99,7 +100,7 @@ sub run_transaction
 sub client
 {
     my ($round, $number) = @_;
-    my @transactions = map { hot_transaction($round->{views}, "$round->{seed}_$round->{number}_${number}_$_") } 1 .. $round->{transactions};
+    my @transactions = map { hot_transaction($round->{views}{names}, "$round->{seed}_$round->{number}_${number}_$_") } 1 .. $round->{transactions};
     run_transaction($_) for @transactions;
     return;
 }
@@ -130,7 +131,7 @@ sub closer
     return;
 }
 
-# Ends a client's backend now and then; in some rounds as by a crash, after which the server starts again.
+# Ends a client's backend or the worker now and then; in some rounds as by a crash, after which the server starts again.
 sub disturber
 {
     my ($round) = @_;
@@ -138,7 +139,8 @@ sub disturber
     while (!$round->{done}->())
     {
         sleep 0.1 + rand(0.3);
-        my $pids = query(q{SELECT pid FROM pg_stat_activity WHERE application_name ~ '^client' ORDER BY random() LIMIT 1}) // [];
+        my $of = chance(0.3) ? q{backend_type = 'freshcrm drain'} : q{application_name ~ '^client'};
+        my $pids = query("SELECT pid FROM pg_stat_activity WHERE $of ORDER BY random() LIMIT 1") // [];
         my $pid = @$pids ? $pids->[0][0] : next;
         if ($kill && chance(0.15))
         {
@@ -163,11 +165,16 @@ sub differences
     return map { join ' | ', map { $_ // 'NULL' } @$_ } @$rows;
 }
 
-# At any time: what one snapshot sees is the view and the table of the same transactions.
+# At any time: what one snapshot sees is the view and the table of the same transactions, but in mode async.
 sub checker
 {
     my ($round) = @_;
-    my @queries = map { [ $_, $connection->{dbh}->selectrow_array("SELECT random.difference_query('hot.$_', 'hot.${_}_hot')") ] } @{ $round->{views} };
+    my $query = sub {
+        my ($view) = @_;
+        my ($differences) = $connection->{dbh}->selectrow_array("SELECT random.difference_query('hot.$view', 'hot.${view}_hot')");
+        return [ $view, "SELECT * FROM ($differences) AS d WHERE EXISTS (SELECT FROM freshcrm.projection WHERE source = 'hot.$view'::regclass AND mode <> 'async')" ];
+    };
+    my @queries = map { $query->($_) } sound_views($round) or return;
     while (!$round->{done}->())
     {
         my ($view, $sql) = @{ pick(@queries) };
@@ -180,6 +187,15 @@ sub checker
         sleep 0.02;
     }
     return;
+}
+
+sub sound_views { my ($views) = $_[0]{views}; return grep { !$views->{may_fail}{$_} } @{ $views->{names} }; }
+
+sub is_async
+{
+    my ($view) = @_;
+    my ($mode) = $connection->{dbh}->selectrow_array("SELECT mode FROM freshcrm.projection WHERE source = 'hot.$view'::regclass");
+    return ($mode // 'async') eq 'async';
 }
 
 # Statements that find nothing to do, since the projection is right; each with its columns that must be zero.
@@ -215,15 +231,18 @@ sub keeper
     my ($round) = @_;
     while (!$round->{done}->())
     {
-        my $kind = weighted(upkeep => 60, build => 12, vacuum => 12, refresh => 8);
-        my $view = pick(@{ $round->{views} });
+        my $kind = weighted(upkeep => 60, build => 12, vacuum => 12, refresh => 8, alter => $round->{views}{mode} eq 'mixed' ? 20 : 0);
+        my @sound = sound_views($round);
+        my $view = pick(@sound ? @sound : @{ $round->{views}{names} });
         if ($kind eq 'upkeep')
         {
-            my $sql = upkeep($view) // next;
+            my $sql = (@sound ? upkeep($view) : undef) // next;
+            my $async = is_async($view);
             my @wrong = grep { join('', map { $_ // '' } @$_) !~ /^0+$/ } @{ query($sql) // [] };
-            finding("upkeep found something to do for $view", $sql, map { join ' | ', map { $_ // 'NULL' } @$_ } @wrong) if @wrong;
+            finding("upkeep found something to do for $view", $sql, map { join ' | ', map { $_ // 'NULL' } @$_ } @wrong) if @wrong && !$async;
         }
         elsif ($kind eq 'build') { come_and_go(); }
+        elsif ($kind eq 'alter') { execute(alter_ddl($view)); }
         elsif ($kind eq 'vacuum') { execute(pick('VACUUM ', 'ANALYZE ', 'VACUUM ANALYZE ') . pick("${view}_hot", @TABLE_NAMES)); }
         else { execute('REFRESH MATERIALIZED VIEW summary'); }
         sleep 0.02;

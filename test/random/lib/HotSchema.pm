@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use Exporter 'import';
 use Dice;
-our @EXPORT = qw(%TABLES @TABLE_NAMES schema_ddl top_up choose_views spare_view);
+our @EXPORT = qw(%TABLES @TABLE_NAMES schema_ddl top_up choose_views spare_view alter_ddl mend_ddl);
 
 my $null_or = sub { my ($code) = @_; return sub { chance(0.1) ? 'NULL' : $code->() }; };
 my $number = sub { my ($n) = @_; return sub { 1 + roll($n) }; };
@@ -62,7 +62,6 @@ our @TABLE_NAMES = sort keys %TABLES;
 sub schema_ddl
 {
     return (
-        'DROP SCHEMA IF EXISTS hot CASCADE',
         'CREATE SCHEMA hot',
         q{CREATE COLLATION hot.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)},
         'CREATE TABLE regions (id integer PRIMARY KEY, name text)',
@@ -104,7 +103,7 @@ sub top_up
     return @statements;
 }
 
-# [ name, key, query, options ]
+# [ name, key, query, options, the one that it is made of, on_error ]
 my @VIEWS = (
     [ 'one', 'id', q{SELECT id, name, region_id FROM customers WHERE name <> 'c1'} ],
     [ 'near', 'id', q{SELECT c.id, c.name FROM customers c WHERE c.region_id IN (SELECT r.id FROM regions r WHERE r.name < 'n4')} ],
@@ -139,31 +138,46 @@ my @VIEWS = (
     [ 'whole', 'id', q{SELECT c.id, c.name, (SELECT max(e.n) FROM events e WHERE e.n > c.id) AS most FROM customers c}, q{{"full": ["hot.events"]}} ],
     [ 'by_status', 'status', q{SELECT h.status, count(*) AS leads, sum(h.tags) AS tags, string_agg(h.region, ',' ORDER BY h.id) AS regions
         FROM hops_hot h WHERE h.status IS NOT NULL GROUP BY h.status}, undef, 'hops' ],
+    # Fails for some amounts.
+    [ 'fragile', 'id', q{SELECT l.id, l.status, 100 / (l.amount::integer - 2) AS share, c.name
+        FROM leads l LEFT JOIN customers c ON c.id = l.customer_id}, undef, undef, 'stale' ],
     [ 'with_group', 'id', q{SELECT l.id, l.status, g.leads, g.name FROM leads l LEFT JOIN groups_hot g ON g.customer_id = l.customer_id}, undef, 'groups' ],
 );
 my %VIEW = map { $_->[0] => $_ } @VIEWS;
 
+my @MODES = qw(immediate commit async);
+
 sub view_ddl
 {
-    my ($view, $name) = @_;
-    my ($usual, $key, $query, $options) = @$view;
+    my ($view, $mode, $name) = @_;
+    my ($usual, $key, $query, $options, undef, $on_error) = @$view;
     $name //= $usual;
     return ("CREATE VIEW $name AS $query",
-        sprintf q{SELECT freshcrm.create_projection('hot.%s', '{%s}', options => '%s')}, $name, $key =~ tr/ //dr, $options // '{}');
+        sprintf q{SELECT freshcrm.create_projection('hot.%s', '{%s}', mode => '%s', on_error => '%s', options => '%s')},
+        $name, $key =~ tr/ //dr, $mode, $on_error // 'abort', $options // '{}');
 }
 
 # A random part of them, since with all of them most transactions would end in deadlocks; those that
-# are made of others come after these. Returns names and DDL.
+# are made of others come after these. All are of one mode, or each of another; in some rounds they
+# change. Returns { names, mode, may_fail } and DDL.
 sub choose_views
 {
-    my ($count, @wanted) = @_;
+    my ($count, $mode, @wanted) = @_;
     my @chosen = @wanted ? map { $VIEW{$_} // die "there is no view \"$_\", only ", join(' ', map { $_->[0] } @VIEWS), "\n" } @wanted : some($count, @VIEWS);
     my %chosen = map { $_->[0] => 1 } map { $_->[4] ? ($VIEW{ $_->[4] }, $_) : $_ } @chosen;
     my @views = grep { $chosen{ $_->[0] } } @VIEWS;
-    return ([ map { $_->[0] } @views ], map { view_ddl($_) } @views);
+    $mode //= pick(@MODES, 'mixed');
+    my $views = { names => [ map { $_->[0] } @views ], mode => $mode, may_fail => { map { $_->[0] => 1 } grep { $_->[5] } @views } };
+    return ($views, map { view_ddl($_, $mode eq 'mixed' ? pick(@MODES) : $mode) } @views);
 }
 
 # DDL of one that comes and goes beside the load.
-sub spare_view { return view_ddl(pick(grep { !$_->[4] } @VIEWS), 'spare'); }
+sub spare_view { return view_ddl(pick(grep { !$_->[4] && !$_->[5] } @VIEWS), pick(@MODES), 'spare'); }
+
+# What changes the mode of one of them.
+sub alter_ddl { my ($view) = @_; return "SELECT freshcrm.alter_projection('hot.${view}_hot', mode => '" . pick(@MODES) . "')"; }
+
+# What removes the causes of all failures.
+sub mend_ddl { return 'UPDATE leads SET amount = 1 WHERE amount::integer = 2'; }
 
 1;

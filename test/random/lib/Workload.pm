@@ -160,12 +160,11 @@ sub merge
     my ($columns, $rows, @columns) = columns_and_rows($table, 1 + roll(3));
     my $key = join ', ', map { $_->{name} } @{ $table->{key} };
     my $set = set_list($table, 't');
-    # PostgreSQL 15 leaves rows that MERGE moves to another partition out of the transition tables: not covered yet.
-    $set = '' if $table->{partitions} && grep { $set && $set =~ /\b$_->{name} = / } @{ $table->{key} };
     my @when;
     push @when, optional(sprintf ' WHEN MATCHED AND %s THEN DELETE', where($table, 't')) if chance(0.4);
     push @when, optional(" WHEN MATCHED THEN UPDATE SET $set") if $set && chance(0.8);
-    push @when, ' WHEN NOT MATCHED THEN INSERT (' . $columns . ') VALUES (' . join(', ', map { "s.$_->{name}" } @columns) . ')';
+    push @when, ' WHEN NOT MATCHED THEN INSERT (' . $columns . ') VALUES (' . join(', ', map { "s.$_->{name}" } @columns) . ')'
+        unless @when && chance(0.4);
     # The types of values are those of the columns.
     my @casts = map { "$_->{name}::" . ($_->{type} =~ s/ COLLATE.*//r) . " AS $_->{name}" } @columns;
     return sprintf 'MERGE INTO %s t USING (SELECT DISTINCT ON (%s) %s FROM (VALUES %s) AS v (%s) ORDER BY %2$s) s ON %s%s', $table->{name},
