@@ -289,7 +289,7 @@ sub writers_go_on
 sub settle
 {
     my ($projection) = @_;
-    $node->safe_psql('postgres', "SELECT freshcrm.wait_for('$projection', '1 minute')") eq 't' or die "$projection is not kept";
+    through("SELECT freshcrm.wait_for('$projection', '50 seconds')") eq 't' or die "$projection is not kept";
     return;
 }
 
@@ -318,10 +318,11 @@ sub change_definitions
     return;
 }
 
-# Where the transaction keeps the table, they find nothing to do.
+# Where the transaction keeps the table, these find nothing to do.
 sub check_beside_writers
 {
     my ($in_transaction) = @_;
+    through('CALL freshcrm.drain()') if !$in_transaction;
     for my $projection (map { "${_}_hot" } @views)
     {
         my $different = through("SELECT count(*) FROM freshcrm.verify_projection('$projection')");
