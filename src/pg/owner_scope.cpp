@@ -1,10 +1,12 @@
 #include "pg/owner_scope.hpp"
 
 extern "C" {
+#include "access/gin.h"
 #include "catalog/namespace.h"
 #include "parser/parse_expr.h"
 #include "parser/parser.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/bytea.h"
 #include "utils/float.h"
 #include "utils/guc.h"
@@ -54,7 +56,7 @@ void PinSyntax() {
 }
 
 // What functions depend on that call themselves immutable: the text forms of floating point
-// numbers, bytea and xml. And row_security, which pg_dump switches off for a restore.
+// numbers, bytea, xml and names.
 void PinFormats() {
     if (extra_float_digits != 1) {
         Set("extra_float_digits", "1");
@@ -65,8 +67,18 @@ void PinFormats() {
     if (xmlbinary != XMLBINARY_BASE64) {
         Set("xmlbinary", "base64");
     }
+    if (quote_all_identifiers) {
+        Set("quote_all_identifiers", "off");
+    }
+}
+
+// What leaves rows out. pg_dump switches row_security off for a restore.
+void PinRows() {
     if (!row_security) {
         Set("row_security", "on");
+    }
+    if (GinFuzzySearchLimit != 0) {
+        Set("gin_fuzzy_search_limit", "0");
     }
 }
 
@@ -79,6 +91,7 @@ OwnerScope BeginPinnedSearchPath() {
     PinSearchPath();
     PinSyntax();
     PinFormats();
+    PinRows();
     return scope;
 }
 

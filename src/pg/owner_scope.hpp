@@ -6,10 +6,10 @@
 //
 // Between the two, code runs as `owner` in a security-restricted operation (it can not change the
 // role or leave temporary objects and cursors behind) with search_path = pg_catalog, pg_temp and
-// pinned settings of SQL's syntax and of text forms, so that neither the caller's search_path nor
-// its temporary objects nor its settings mean anything. An error in between is undone by the end of
-// the (sub)transaction, which is why this is a plain struct. Source: commands/matview.c,
-// ExecRefreshMatView().
+// pinned settings of SQL's syntax, of text forms and of which rows are found, so that neither the
+// caller's search_path nor its temporary objects nor its settings mean anything. An error in
+// between is undone by the end of the (sub)transaction, which is why this is a plain struct.
+// Source: commands/matview.c, ExecRefreshMatView().
 #pragma once
 
 #include "pg/postgres.hpp"

@@ -110,12 +110,25 @@ DELETE FROM boxes;
 SELECT difference('labels_hot'), difference('over_labels_hot'), (SELECT count(*) FROM labels_hot);
 
 -- The settings of who writes do not show in the values.
-CREATE VIEW texts AS SELECT id, f::text AS f, b::text AS b FROM k;
+CREATE VIEW texts AS SELECT id, f::text AS f, b::text AS b, quote_ident('i' || id) AS i FROM k;
 SELECT freshcrm.create_projection('texts', '{id}');
-SET extra_float_digits = -5; SET bytea_output = escape;
+SET extra_float_digits = -5; SET bytea_output = escape; SET quote_all_identifiers = on;
 INSERT INTO k (id, f, b) VALUES (1, 0.1::float8 + 0.2::float8, 'x');
-SELECT id, f, b FROM texts_hot;
-RESET extra_float_digits; RESET bytea_output;
+SELECT id, f, b, i FROM texts_hot;
+RESET extra_float_digits; RESET bytea_output; RESET quote_all_identifiers;
 SELECT difference('texts_hot');
+
+-- One of them leaves rows out.
+CREATE TABLE tags (id integer PRIMARY KEY, tag text);
+CREATE TABLE tagged (tags text[]);
+INSERT INTO tagged SELECT '{a}' FROM generate_series(1, 5000);
+CREATE INDEX ON tagged USING gin (tags) WITH (fastupdate = off);
+CREATE VIEW tag_counts AS SELECT g.id, (SELECT count(*) FROM tagged t WHERE t.tags @> ARRAY[g.tag]) AS count FROM tags g;
+SELECT freshcrm.create_projection('tag_counts', '{id}', options => '{"full": ["tagged"]}');
+SET enable_seqscan = off; SET gin_fuzzy_search_limit = 10;
+INSERT INTO tags VALUES (1, 'a');
+SELECT count < 5000 AS left_out FROM tag_counts;
+SELECT id, count FROM tag_counts_hot;
+RESET enable_seqscan; RESET gin_fuzzy_search_limit;
 DROP SCHEMA types CASCADE;
 DROP FUNCTION difference(regclass);
