@@ -213,6 +213,9 @@ void FlushNext() {
 
 // A statement's last trigger flushes; here it is done for one that did not fire.
 void FinishTransaction() {
+    // A transaction may have declared itself to be so after it wrote.
+    const bool read_only = XactReadOnly;
+    XactReadOnly = false;
     // The server has fired deferred triggers before; those on targets have been queued now, and may
     // write in turn.
     while (queue != nullptr || AnyDeferred()) {
@@ -225,6 +228,7 @@ void FinishTransaction() {
         AfterTriggerFireDeferred();
     }
     PrepareToWake();
+    XactReadOnly = read_only;
 }
 
 void OnTransactionEvent(XactEvent event, void*) {

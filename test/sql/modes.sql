@@ -244,5 +244,12 @@ SELECT freshcrm.alter_projection('live_hot', options => '{"mapping": {"leads": "
 SELECT freshcrm.alter_projection('leads', mode => 'commit');
 SELECT freshcrm.alter_projection(NULL, mode => 'commit');
 SELECT state();
+-- Declared to be read only after it has written.
+BEGIN;
+DELETE FROM leads WHERE id = 1;
+DELETE FROM customers WHERE id = 2;
+SET TRANSACTION READ ONLY;
+COMMIT;
+SELECT state();
 DROP SCHEMA modes CASCADE;
 DROP FUNCTION difference(regclass);
