@@ -24,9 +24,8 @@ inline bool WalkExpressionTree(Node* node, TreeWalker walker, void* context) {
 
 inline bool WalkQueryTree(Query* query, TreeWalker walker, void* context) {
 #if PG_VERSION_NUM < 160000
-    return query_tree_walker(query,
-                             reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker)),
-                             context, 0);
+    return query_tree_walker(
+        query, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker)), context, 0);
 #else
     return query_tree_walker(query, walker, context, 0);
 #endif

@@ -337,12 +337,12 @@ void QueueDeferred() {
 }
 
 // What the paths of a lineage that has been replaced since led to is not known any more.
-bool AffectAllKeys(const Projection* projection, const List* list) {
+bool AffectAllKeys(const Projection* projection, const List* changes) {
     ListCell* cell;
-    foreach (cell, list) {
-        const auto* changes = static_cast<Changes*>(lfirst(cell));
-        const Fallback* fallback = changes->source->fallback;
-        if (changes->everything || changes->reading || changes->projection != projection ||
+    foreach (cell, changes) {
+        const auto* of_source = static_cast<Changes*>(lfirst(cell));
+        const Fallback* fallback = of_source->source->fallback;
+        if (of_source->everything || of_source->reading || of_source->projection != projection ||
             (fallback != nullptr && fallback->query == nullptr)) {
             return true;
         }
