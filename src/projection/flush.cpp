@@ -133,6 +133,20 @@ List* TakeWaiting(int32 id) {
     return taken;
 }
 
+// What the paths of a lineage that has been replaced since led to is not known any more.
+bool AffectAllKeys(const Projection* projection, const List* changes) {
+    ListCell* cell;
+    foreach (cell, changes) {
+        const auto* of_source = static_cast<Changes*>(lfirst(cell));
+        const Fallback* fallback = of_source->source->fallback;
+        if (of_source->everything || of_source->reading || of_source->projection != projection ||
+            (fallback != nullptr && fallback->query == nullptr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void QueueAll(const List* list, const char* error) {
     ListCell* cell;
     foreach (cell, list) {
@@ -334,20 +348,6 @@ void QueueDeferred() {
     foreach (cell, taken) {
         FinishChanges(static_cast<Changes*>(lfirst(cell)));
     }
-}
-
-// What the paths of a lineage that has been replaced since led to is not known any more.
-bool AffectAllKeys(const Projection* projection, const List* changes) {
-    ListCell* cell;
-    foreach (cell, changes) {
-        const auto* of_source = static_cast<Changes*>(lfirst(cell));
-        const Fallback* fallback = of_source->source->fallback;
-        if (of_source->everything || of_source->reading || of_source->projection != projection ||
-            (fallback != nullptr && fallback->query == nullptr)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 bool TraceAffected(Projection* projection, const List* changes, KeySet* keys) {

@@ -40,10 +40,8 @@ void EndWrite();
 // another source. Within Maintain().
 void RecomputeChanges(Projection* projection, const List* changes);
 
-// The same in two steps. Whether all keys are affected; and if not, which: adds them to `keys`,
-// which it sorts, and locks what led to them. Returns whether a row of the view may have a NULL
-// key.
-bool AffectAllKeys(const Projection* projection, const List* changes);
+// Which keys changes lead to, unless all are affected: adds them to `keys`, which it sorts, and
+// locks what led to them. Returns whether a row of the view may have a NULL key.
 bool TraceAffected(Projection* projection, const List* changes, KeySet* keys);
 
 // Registers callbacks that see to it that no transaction or subtransaction is committed with a
