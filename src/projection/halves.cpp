@@ -41,6 +41,8 @@ LOCKMODE ModeFor(const Source* source, const Path* path, const List* changes) {
     return from ? RowExclusiveLock : NoLock;
 }
 
+}  // namespace
+
 bool MakesHalves(const Lineage* lineage, const Source* source, const Path* path) {
     for (int i = 0; i < lineage->source_count; ++i) {
         if (NeedEachOther(source, path, &lineage->sources[i])) {
@@ -49,8 +51,6 @@ bool MakesHalves(const Lineage* lineage, const Source* source, const Path* path)
     }
     return false;
 }
-
-}  // namespace
 
 void LockHalves(const Projection* projection, const List* changes) {
     const Lineage* lineage = projection->lineage;

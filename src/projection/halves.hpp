@@ -13,12 +13,16 @@
 //   - Who does both, as where a table is joined with itself, excludes all others (SHARE ROW
 //   EXCLUSIVE).
 //
-// Whoever is second finds the other's row, and the key.
+// Whoever is second finds the other's row, and the key. For two rows that go together see
+// LockHalfLinks() in links.hpp.
 #pragma once
 
 #include "projection/changes.hpp"
 
 namespace freshcrm::projection {
+
+// Whether the path sets out from one of two such tables.
+bool MakesHalves(const Lineage* lineage, const Source* source, const Path* path);
 
 // Before TraceKeys(). A list of Changes*.
 void LockHalves(const Projection* projection, const List* changes);

@@ -1,6 +1,7 @@
 #include "projection/links.hpp"
 
 #include "pg/spi.hpp"
+#include "projection/halves.hpp"
 #include "projection/locks.hpp"
 
 extern "C" {
@@ -138,18 +139,27 @@ void AddRead(void* arg, TupleTableSlot* slot) {
     MemoryContextSwitchTo(caller);
 }
 
-// The links of the keys on paths through new rows, as the active snapshot has them.
-void FindNewLinks(Projection* projection, const List* changes, const KeySet* keys, Datum* arrays,
-                  Hashes* found) {
+// Which paths are gone backwards: those through new rows, or those of halves.
+enum class Which { kThroughNewRows, kOfHalves };
+
+bool IsOne(const Projection* projection, const Source* source, const Path* path,
+           const List* changes, Which which) {
+    return which == Which::kOfHalves ? MakesHalves(projection->lineage, source, path)
+                                     : GoesThroughNewRows(path, changes);
+}
+
+// The links of the keys on these paths, as the active snapshot has them.
+void FindLinks(Projection* projection, const List* changes, Which which, const KeySet* keys,
+               Datum* arrays, Hashes* found) {
     Lineage* lineage = projection->lineage;
     for (int i = 0; i < lineage->source_count; ++i) {
         Source* source = &lineage->sources[i];
-        if (MapsByQuery(source)) {
+        if (which == Which::kThroughNewRows && MapsByQuery(source)) {
             Add(found, Seed(lineage, source, -1));
         }
         for (int j = 0; j < source->path_count; ++j) {
             Path* path = &source->paths[j];
-            if (GoesThroughNewRows(path, changes)) {
+            if (IsOne(projection, source, path, changes, which)) {
                 LinkSink sink{path, Seed(lineage, source, j), CurrentMemoryContext, found};
                 const bool many = keys->count > 1;
                 pg::SelectEach(LinksPlan(projection, path, many), many ? arrays : keys->values,
@@ -158,6 +168,42 @@ void FindNewLinks(Projection* projection, const List* changes, const KeySet* key
         }
     }
     SortUnique(found);
+}
+
+// What has been waited for may have led further, so that it ends when nothing new is found.
+void LockFound(Projection* projection, const List* changes, Which which, const KeySet* keys) {
+    if (keys->spill != nullptr || keys->count > MostKeyLocks()) {
+        LockAllKeys(projection);
+        return;
+    }
+    auto* arrays =
+        static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(projection->key_count)));
+    ToArrays(keys, arrays);
+    Hashes held{};
+    for (bool news = true; news && !AllKeysLocked(projection);) {
+        Hashes found{};
+        pg::PushFreshSnapshot();
+        FindLinks(projection, changes, which, keys, arrays, &found);
+        PopActiveSnapshot();
+        Subtract(&found, held);
+        LockLinks(projection, found.values, found.count, false);
+        news = found.count > 0;
+        for (int i = 0; i < found.count; ++i) {
+            Add(&held, found.values[i]);
+        }
+        SortUnique(&held);
+    }
+}
+
+bool AnyHalves(const Lineage* lineage) {
+    for (int i = 0; i < lineage->source_count; ++i) {
+        for (int j = 0; j < lineage->sources[i].path_count; ++j) {
+            if (MakesHalves(lineage, &lineage->sources[i], &lineage->sources[i].paths[j])) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 bool AnyNewRow(const List* changes) {
@@ -186,29 +232,14 @@ void LockChangedLinks(Projection* projection, const List* changes) {
 }
 
 void LockNewLinks(Projection* projection, const List* changes, const KeySet* keys) {
-    if (IsEmpty(keys) || !AnyNewRow(changes)) {
-        return;
+    if (!IsEmpty(keys) && AnyNewRow(changes)) {
+        LockFound(projection, changes, Which::kThroughNewRows, keys);
     }
-    if (keys->spill != nullptr || keys->count > MostKeyLocks()) {
-        LockAllKeys(projection);
-        return;
-    }
-    auto* arrays =
-        static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(projection->key_count)));
-    ToArrays(keys, arrays);
-    Hashes held{};
-    for (bool news = true; news && !AllKeysLocked(projection);) {
-        Hashes found{};
-        pg::PushFreshSnapshot();
-        FindNewLinks(projection, changes, keys, arrays, &found);
-        PopActiveSnapshot();
-        Subtract(&found, held);
-        LockLinks(projection, found.values, found.count, false);
-        news = found.count > 0;
-        for (int i = 0; i < found.count; ++i) {
-            Add(&held, found.values[i]);
-        }
-        SortUnique(&held);
+}
+
+void LockHalfLinks(Projection* projection, const KeySet* keys) {
+    if (projection->key_count > 1 && AnyHalves(projection->lineage)) {
+        LockFound(projection, NIL, Which::kOfHalves, keys);
     }
 }
 

@@ -33,4 +33,11 @@ void LockChangedLinks(Projection* projection, const List* changes);
 // For the recompute of the keys that these changes lead to. Within Maintain().
 void LockNewLinks(Projection* projection, const List* changes, const KeySet* keys);
 
+// For any recompute of keys: what two tables make together (halves.hpp). Where rows of both go at
+// once, neither leads to the key any more, and it is looked for in the projection's table
+// (trace.cpp). Who may be putting it there, whatever led to it, locks the links of both in share
+// mode, so that one waits for the other: who takes the rows away finds the key, or who recomputes
+// it finds no rows. Within Maintain().
+void LockHalfLinks(Projection* projection, const KeySet* keys);
+
 }  // namespace freshcrm::projection

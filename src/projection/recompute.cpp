@@ -4,6 +4,7 @@
 #include "pg/spi.hpp"
 #include "projection/apply.hpp"
 #include "projection/flush.hpp"
+#include "projection/links.hpp"
 #include "projection/locks.hpp"
 #include "projection/statements.hpp"
 
@@ -151,6 +152,7 @@ Counts RecomputeKeys(Projection* projection, KeySet* keys, Write write) {
     if (IsEmpty(keys)) {
         return Counts{};
     }
+    LockHalfLinks(projection, keys);
     LockKeys(projection, keys);
     return Run(projection, nullptr, false, write,
                [&](DiffReader* reader) { ApplyKeys(reader, keys); });
