@@ -30,13 +30,13 @@ SELECT m.workload, m.variant, round(m.tps) AS tps, round((100 * m.tps / u.tps)::
   LEFT JOIN medians AS u ON (u.workload, u.variant, u.clients) = (m.workload, 'unmaintained', m.clients)
  WHERE m.workload NOT LIKE 'keys%' ORDER BY m.workload = 'mix', m.workload, m.place;
 
-\echo 'The locks alone, of a write of one client. By price: locks × µs a lock, of its latency. By difference: with and'
-\echo 'without locks on keys, inside the server. Goal: 5 %.'
-SELECT l.kind AS write, l.locks, round(l.lock_us::numeric, 3) AS "µs a lock", round(m.latency::numeric, 1) AS "latency µs",
-       round((100 * l.locks * l.lock_us / m.latency)::numeric, 1) AS "%, by price",
-       round(l.locked_us::numeric, 1) AS "with µs", round(l.unlocked_us::numeric, 1) AS "without µs",
-       round((100 * (l.locked_us - l.unlocked_us) / m.latency)::numeric, 1) AS "%, by difference",
-       CASE WHEN l.locks * l.lock_us <= 0.05 * m.latency THEN 'pass' WHEN m.latency IS NOT NULL THEN 'FAIL' END AS met
-  FROM locks AS l
-  LEFT JOIN medians AS m ON (m.workload, m.variant, m.clients) = ('keys_' || l.kind, 'freshcrm_immediate', 1)
- ORDER BY l.kind DESC;
+\echo 'The locks alone, of a write of one client. By price: locks × µs a lock. By difference: with and without locks on keys,'
+\echo 'inside the server. Each as a share of the latency (of a rename: of its time inside the server). Goal: 5 %, by price.'
+SELECT kind AS write, locks, round(lock_us::numeric, 3) AS "µs a lock", round(latency::numeric, 1) AS "latency µs",
+       round((100 * locks * lock_us / latency)::numeric, 1) AS "%, by price",
+       round(locked_us::numeric, 1) AS "with µs", round(unlocked_us::numeric, 1) AS "without µs",
+       round((100 * (locked_us - unlocked_us) / latency)::numeric, 1) AS "%, by difference",
+       CASE WHEN locks * lock_us <= 0.05 * latency THEN 'pass' ELSE 'FAIL' END AS met
+  FROM (SELECT l.*, coalesce(m.latency, l.locked_us) AS latency FROM locks AS l
+          LEFT JOIN medians AS m ON (m.workload, m.variant, m.clients) = ('keys_' || l.kind, 'freshcrm_immediate', 1)) AS l
+ ORDER BY kind DESC;

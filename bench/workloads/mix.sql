@@ -1,4 +1,5 @@
--- What 8 clients do: 70 % activities, 20 % changes of status, 5 % renames, 5 % statements that update 1000 leads.
+-- What 8 clients do: 70 % activities, 20 % changes of status, 5 % renames, 5 % statements that update 1000 leads,
+-- which these lock in order, so that without upkeep there are no deadlocks.
 \set kind random(1, 100)
 \set rank random_zipfian(1, :leads, 1.05)
 \set lead :rank * 7919 % :leads + 1
@@ -13,5 +14,7 @@ UPDATE crm.customers SET name = 'Customer ' || :value, updated_at = now() WHERE 
 \else
 \set first random(1, :leads - 999)
 UPDATE crm.leads SET status = 'batch ' || :value, updated_at = now()
- WHERE id = ANY (ARRAY(SELECT bench.lead(n) FROM generate_series(:first::int, :first::int + 999) AS n));
+ WHERE id IN (SELECT id FROM crm.leads
+               WHERE id = ANY (ARRAY(SELECT bench.lead(n) FROM generate_series(:first::int, :first::int + 999) AS n))
+               ORDER BY id FOR NO KEY UPDATE);
 \endif
