@@ -7,6 +7,8 @@
 #   make test          every test, in private throw-away servers (make test-regress for one suite)
 #   make test-random  random views and workloads, for long: SEED, VIEWS, STATEMENTS, LIMIT (seconds), SHAPES
 #   make test-concurrent  random transactions of many clients at once: SEED, LIMIT (seconds), SHAPES
+#   make bench         what upkeep costs, beside its rivals: SCALE and more in bench/README.md
+#   make bench-concurrency  how the writes of several clients get on with each other
 #   make lint          format, clang-tidy, cppcheck and the project's own rules
 
 EXTENSION = freshcrm
@@ -42,13 +44,17 @@ demo shell test lint:
 	@test/tools/$@
 test-%:
 	@SUITE=$* test/tools/test
+bench:
+	@bench/run
+bench-%:
+	@bench/run $*
 # The value of a variable, for the tools.
 print-%:
 	@echo '$($*)'
-.PHONY: demo shell test lint
+.PHONY: demo shell test lint bench
 
 # Those goals need no PostgreSQL yet: they install it.
-ifneq ($(filter-out demo shell test lint test-%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out demo shell test lint bench test-% bench-%,$(or $(MAKECMDGOALS),all)),)
 PG_CONFIG ?= $(firstword $(wildcard /usr/lib/postgresql/15/bin/pg_config) pg_config)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
