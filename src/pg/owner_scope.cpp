@@ -3,6 +3,7 @@
 extern "C" {
 #include "access/gin.h"
 #include "catalog/namespace.h"
+#include "jit/jit.h"
 #include "parser/parse_expr.h"
 #include "parser/parser.h"
 #include "utils/array.h"
@@ -82,6 +83,13 @@ void PinRows() {
     }
 }
 
+// A plan for any key is estimated for many rows, and compiling it would take longer than it runs.
+void PinPlanning() {
+    if (jit_enabled) {
+        Set("jit", "off");
+    }
+}
+
 }  // namespace
 
 OwnerScope BeginPinnedSearchPath() {
@@ -92,6 +100,7 @@ OwnerScope BeginPinnedSearchPath() {
     PinSyntax();
     PinFormats();
     PinRows();
+    PinPlanning();
     return scope;
 }
 
