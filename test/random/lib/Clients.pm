@@ -219,7 +219,7 @@ sub upkeep
 
 sub come_and_go
 {
-    for my $sql (spare_view(), q{SELECT freshcrm.drop_projection('hot.spare_hot')}, 'DROP VIEW hot.spare')
+    for my $sql (spare_view(), q{SELECT freshcrm.drop_projection('hot.spare_hot')}, 'DROP VIEW hot.spare', 'DROP TABLE IF EXISTS hot.spare_hot')
     {
         for (1 .. 50)
         {
