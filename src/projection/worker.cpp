@@ -294,36 +294,40 @@ bool BecomeTheWorker() {
 }
 
 // Returns false when there is something to do, or may be in a moment: somebody who queued something
-// has not committed yet.
+// has not committed yet. While it is registered it may be woken, and must not go.
 bool Leave() {
-    bool left = false;
-    (void)InTransaction("leaving", [] {
-        if (OidIsValid(LockQueue())) {
-            Unregister();
-        }
-    });
-    (void)InTransaction("leaving", [&] {
+    if (!InTransaction("leaving", [] {
+            if (OidIsValid(LockQueue())) {
+                Unregister();
+            }
+        })) {
+        return false;
+    }
+    bool idle = false;
+    const bool committed = InTransaction("leaving", [&] {
         const Oid table = LockQueue();
-        left = !OidIsValid(table);
-        if (left || !ConditionalLockRelationOid(table, ShareLock) ||
-            QueuedProjections({GetCurrentTimestamp(), false, false}) != NIL) {
+        idle =
+            !OidIsValid(table) || (ConditionalLockRelationOid(table, ShareLock) &&
+                                   QueuedProjections({GetCurrentTimestamp(), false, false}) == NIL);
+        if (!idle) {
             return;
         }
-        left = true;
-        if (const TimestampTz retry = NextRetry()) {
+        const TimestampTz retry = OidIsValid(table) ? NextRetry() : 0;
+        if (retry != 0) {
             LeaveToSuccessor(retry);
         }
         const LOCKTAG tag = WorkerLock();
         (void)LockRelease(&tag, ExclusiveLock, true);
     });
-    if (!left) {
-        (void)InTransaction("starting", [] {
-            if (OidIsValid(LockQueue())) {
-                Register();
-            }
-        });
+    if (committed && idle) {
+        return true;
     }
-    return left;
+    (void)InTransaction("starting", [] {
+        if (OidIsValid(LockQueue())) {
+            Register();
+        }
+    });
+    return false;
 }
 
 void Sleep(int milliseconds) {
@@ -383,12 +387,15 @@ void RunWorker(Oid database) {
     BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
     PinSettings();
     bool registered = false;
-    (void)InTransaction("starting", [&] {
+    const bool started = InTransaction("starting", [&] {
         if (OidIsValid(LockQueue()) && BecomeTheWorker()) {
             Register();
             registered = true;
         }
     });
+    if (!started) {
+        proc_exit(1);  // the postmaster starts it anew: who woke it will not
+    }
     if (registered) {
         // A successor finds what it came for, or leaves at once.
         Work(assignment.not_before != 0 ? 0 : GetCurrentTimestamp());

@@ -40,6 +40,24 @@ is(workers(), 1, 'by a worker');
 ok(becomes(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'freshcrm drain'}, 0), 'which leaves');
 is(sql($verify), 0, 'the tables equal their views');
 
+# It may be woken for as long as it is registered, and does not leave before it has taken that back; one that cannot
+# register comes again, though nobody wakes it a second time.
+my $registry = $node->background_psql('postgres');
+sql(q{UPDATE customers SET name = 'registered' WHERE id = 1});
+ok(becomes(q{SELECT count(*) FROM freshcrm.worker WHERE pid IS NOT NULL}, 1), 'a worker is registered');
+$registry->query_safe('BEGIN; LOCK TABLE freshcrm.worker IN SHARE MODE');
+sleep 3;
+is(workers(), 1, 'a worker that cannot take its registration back stays');
+$registry->query_safe('ROLLBACK');
+ok(becomes(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'freshcrm drain'}, 0), 'and leaves when it can');
+$registry->query_safe('BEGIN; LOCK TABLE freshcrm.worker IN SHARE MODE');
+sql(q{UPDATE customers SET name = 'unregistered' WHERE id = 1});
+sleep 1.5;
+is(sql(q{SELECT count(*) FROM live_hot WHERE name = 'unregistered'}), 0, 'one that cannot register does nothing');
+$registry->query_safe('ROLLBACK');
+$registry->quit;
+ok(becomes(q{SELECT count(*) FROM live_hot WHERE name = 'unregistered'}, 250), 'and is started anew');
+
 # Whoever writes needs no rights on what is of freshcrm, nor does who waits; others do.
 sql(q{CREATE ROLE app LOGIN; GRANT SELECT, UPDATE ON customers TO app; GRANT SELECT ON live_hot TO app});
 sql(q{SET ROLE app; UPDATE customers SET name = 'app' WHERE id = 2});
