@@ -194,15 +194,7 @@ Oid CreateProjection(const Request& request) {
 }
 
 void DropProjection(Oid target, bool keep_table) {
-    const Definition* definition = FindDefinitionOf(target);
-    if (definition == nullptr) {
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("table %s is not a projection", pg::RelationForMessage(target)),
-                        errhint("The view freshcrm.projections lists them.")));
-    }
-    if (!pg_class_ownercheck(target, GetUserId())) {
-        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));
-    }
+    const Definition* definition = FindOwned(target);
     RemoveDefinition(definition->id);
     DropTriggers(definition->id);
     ForgetQueued(definition->id, true);

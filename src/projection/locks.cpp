@@ -19,10 +19,17 @@ constexpr uint16 kKeyLock = 17921;
 constexpr uint16 kLinkLock = 17922;
 constexpr uint16 kRestoreLock = 17923;
 constexpr uint16 kPathLock = 17924;
+constexpr uint16 kWorkerLock = 17925;
 
 LOCKTAG Tag(const Projection* projection, uint32 hash, uint16 kind) {
     LOCKTAG tag;
     SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, projection->target, hash, kind);
+    return tag;
+}
+
+LOCKTAG WorkerTag() {
+    LOCKTAG tag;
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, kWorkerLock);
     return tag;
 }
 
@@ -123,6 +130,16 @@ void LockKeys(Projection* projection, const KeySet* keys) {
         Lock(Tag(projection, *hash, kKeyLock), ExclusiveLock);
     }
     pfree(hashes);
+}
+
+bool LockWorker() {
+    const LOCKTAG tag = WorkerTag();
+    return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void UnlockWorker() {
+    const LOCKTAG tag = WorkerTag();
+    (void)LockRelease(&tag, ExclusiveLock, true);
 }
 
 }  // namespace freshcrm::projection

@@ -44,4 +44,9 @@ bool AllKeysLocked(const Projection* projection);
 // one has the lock and `wait` is not given.
 bool LockRestore(Oid target, bool wait);
 
+// Of the one worker of the database, until it gives it back or ends. Returns false when there is
+// another.
+bool LockWorker();
+void UnlockWorker();
+
 }  // namespace freshcrm::projection

@@ -284,13 +284,18 @@ Projection* OpenMaintained(int32 id) {
     return Open(id, true);
 }
 
-Definition* FindOwned(Oid target) {
+Definition* FindTarget(Oid target) {
     Definition* definition = FindDefinitionOf(target);
     if (definition == nullptr) {
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("table %s is not a projection", pg::RelationForMessage(target)),
                         errhint("The view freshcrm.projections lists them.")));
     }
+    return definition;
+}
+
+Definition* FindOwned(Oid target) {
+    Definition* definition = FindTarget(target);
     if (!pg_class_ownercheck(target, GetUserId())) {
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));
     }

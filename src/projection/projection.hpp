@@ -76,8 +76,10 @@ struct Projection {
 // another owner, and what TraceLineage() raises.
 Projection* OpenProjection(int32 id);
 
-// The projection of this target, for what only its owner may do. Raise 42704 when it is none, 42501
-// when the current user is another; OpenOwned() what OpenProjection() raises, too.
+// The projection of this target; FindOwned() and OpenOwned() for what only its owner may do. Raise
+// 42704 when it is none, the latter two 42501 when the current user is another, and OpenOwned()
+// what OpenProjection() raises, too.
+Definition* FindTarget(Oid target);
 Definition* FindOwned(Oid target);
 Projection* OpenOwned(Oid target);
 

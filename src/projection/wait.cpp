@@ -1,17 +1,16 @@
 #include "projection/wait.hpp"
 
-#include "pg/names.hpp"
+#include "pg/sleep.hpp"
 #include "projection/deferred.hpp"
 #include "projection/definition.hpp"
 #include "projection/dependencies.hpp"
+#include "projection/projection.hpp"
 #include "projection/queue.hpp"
 #include "projection/worker.hpp"
 
 extern "C" {
 #include "miscadmin.h"
-#include "storage/latch.h"
 #include "utils/timestamp.h"
-#include "utils/wait_event.h"
 }
 
 namespace freshcrm::projection {
@@ -31,13 +30,6 @@ void CheckNothingOwn() {
     }
 }
 
-void Sleep(int milliseconds) {
-    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
-                    PG_WAIT_EXTENSION);
-    ResetLatch(MyLatch);
-    CHECK_FOR_INTERRUPTS();
-}
-
 // Returns whether nothing of what is committed by now is left.
 bool WaitForOne(int32 id, TimestampTz until) {
     const char* committed = CommittedByNow();
@@ -50,7 +42,7 @@ bool WaitForOne(int32 id, TimestampTz until) {
             return false;
         }
         StartWorker();
-        Sleep(milliseconds);
+        pg::Sleep(milliseconds);
     }
 }
 
@@ -70,12 +62,7 @@ bool WaitForAll(const Definition* definition, TimestampTz until) {
 }  // namespace
 
 bool WaitFor(Oid target, int64 microseconds) {
-    const Definition* definition = FindDefinitionOf(target);
-    if (definition == nullptr) {
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("table %s is not a projection", pg::RelationForMessage(target)),
-                        errhint("The view freshcrm.projections lists them.")));
-    }
+    const Definition* definition = FindTarget(target);
     CheckNothingOwn();
     return WaitForAll(definition, GetCurrentTimestamp() + microseconds);
 }

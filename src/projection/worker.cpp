@@ -2,22 +2,20 @@
 
 #include "pg/entry.hpp"
 #include "pg/owner_scope.hpp"
+#include "pg/sleep.hpp"
 #include "pg/spi.hpp"
 #include "projection/definition.hpp"
 #include "projection/drain.hpp"
+#include "projection/locks.hpp"
 
 extern "C" {
 #include "access/xact.h"
-#include "commands/dbcommands.h"
 #include "common/relpath.h"
-#include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
-#include "storage/latch.h"
 #include "storage/lmgr.h"
-#include "storage/lock.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "tcop/tcopprot.h"
@@ -25,7 +23,6 @@ extern "C" {
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-#include "utils/wait_event.h"
 
 PGDLLEXPORT void freshcrm_drain_worker(Datum database);
 }
@@ -40,8 +37,6 @@ constexpr int kPollMilliseconds = 200;
 constexpr int kIdleMilliseconds = 1000;
 constexpr int kSuccessorMilliseconds = 5000;
 constexpr int kRestartSeconds = 1;
-// A fourth field of advisory locks, as in locks.cpp.
-constexpr uint16 kWorkerLock = 17925;
 
 // What a worker is told besides the database.
 struct Assignment {
@@ -282,17 +277,6 @@ void LeaveToSuccessor(TimestampTz retry) {
     }
 }
 
-LOCKTAG WorkerLock() {
-    LOCKTAG tag;
-    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, kWorkerLock);
-    return tag;
-}
-
-bool BecomeTheWorker() {
-    const LOCKTAG tag = WorkerLock();
-    return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
-}
-
 // Returns false when there is something to do, or may be in a moment: somebody who queued something
 // has not committed yet. While it is registered it may be woken, and must not go.
 bool Leave() {
@@ -316,8 +300,7 @@ bool Leave() {
         if (retry != 0) {
             LeaveToSuccessor(retry);
         }
-        const LOCKTAG tag = WorkerLock();
-        (void)LockRelease(&tag, ExclusiveLock, true);
+        UnlockWorker();
     });
     if (committed && idle) {
         return true;
@@ -330,11 +313,8 @@ bool Leave() {
     return false;
 }
 
-void Sleep(int milliseconds) {
-    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
-                    PG_WAIT_EXTENSION);
-    ResetLatch(MyLatch);
-    CHECK_FOR_INTERRUPTS();
+void Sleep(int64 milliseconds) {
+    pg::Sleep(milliseconds);
     if (ConfigReloadPending) {
         ConfigReloadPending = 0;
         ProcessConfigFile(PGC_SIGHUP);
@@ -369,8 +349,7 @@ bool DatabaseExists(Oid database, Oid tablespace) {
 
 void WaitUntil(TimestampTz when) {
     for (TimestampTz now; (now = GetCurrentTimestamp()) < when;) {
-        const auto milliseconds = TimestampDifferenceMilliseconds(now, when);
-        Sleep(static_cast<int>(Min(milliseconds + 1, 60000)));
+        Sleep(Min(TimestampDifferenceMilliseconds(now, when) + 1, 60000));
     }
 }
 
@@ -388,7 +367,7 @@ void RunWorker(Oid database) {
     PinSettings();
     bool registered = false;
     const bool started = InTransaction("starting", [&] {
-        if (OidIsValid(LockQueue()) && BecomeTheWorker()) {
+        if (OidIsValid(LockQueue()) && LockWorker()) {
             Register();
             registered = true;
         }
