@@ -1,8 +1,6 @@
 #include "projection/queue.hpp"
 
-#include "pg/owner_scope.hpp"
-#include "pg/spi.hpp"
-#include "projection/definition.hpp"
+#include "projection/own_tables.hpp"
 #include "projection/packed.hpp"
 #include "projection/recompute.hpp"
 #include "projection/worker.hpp"
@@ -23,43 +21,10 @@ namespace {
 
 constexpr int kBatchRows = 1000;
 
-// A statement on the queue, prepared when first needed, once a backend.
-struct Statement {
-    const char* sql;
-    int nargs;
-    Oid types[14];
-    SPIPlanPtr plan;
-};
-
-constexpr const char* kDue =
-    "(retry_at IS NULL OR (attempted_at < $1 AND ($2 OR retry_at <= "
-    "pg_catalog.clock_timestamp())))";
-
-// Above READ COMMITTED, too, on the latest state.
-void Execute(Statement* statement, Datum* values, const char* nulls, bool reads) {
-    if (statement->plan == nullptr) {
-        statement->plan =
-            pg::PrepareKept(statement->sql, statement->nargs, statement->types, CacheMemoryContext);
-    }
-    pg::PushFreshSnapshot();
-    const int result = SPI_execute_snapshot(statement->plan, values, nulls, GetActiveSnapshot(),
-                                            InvalidSnapshot, reads, false, 0);
-    PopActiveSnapshot();
-    if (result < 0) {
-        elog(ERROR, "could not use freshcrm.queue: %s", SPI_result_code_string(result));
-    }
-}
-
-// `use` reads the result while SPI is connected, as who the caller is.
-template <typename Use>
-void OnQueue(Statement* statement, Datum* values, const char* nulls, bool reads, Use use) {
-    SPI_connect();
-    const pg::OwnerScope scope = pg::BeginAsOwner(OwnerOfDefinitions());
-    Execute(statement, values, nulls, reads);
-    pg::EndAsOwner(scope);
-    use();
-    SPI_finish();
-}
+// $1 and $2 are those of Due.
+#define DUE                                        \
+    "(retry_at IS NULL OR (attempted_at < $1 AND " \
+    "($2 OR retry_at <= pg_catalog.clock_timestamp())))"
 
 Datum Column(uint64 row, int column, bool* isnull) {
     return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
@@ -110,7 +75,7 @@ void Insert(const NewRow* row, bytea* content, int count) {
     nulls[8] = content != nullptr ? ' ' : 'n';
     nulls[10] = error != nullptr ? ' ' : 'n';
     nulls[11] = row->failed.since != 0 ? ' ' : 'n';
-    OnQueue(&insert, values, nulls, false, [] {});
+    OnOwnTable(&insert, values, nulls, false, [] {});
     WakeAtCommit();
 }
 
@@ -228,24 +193,22 @@ void QueueNullKey(const Projection* projection, const Failed& failed) {
 
 QueuedBatch TakeQueued(Projection* projection, const Due& due) {
     static Statement take = {
-        nullptr, 5, {TIMESTAMPTZOID, BOOLOID, INT4OID, INT4OID, BOOLOID}, nullptr};
-    if (take.sql == nullptr) {
-        take.sql = MemoryContextStrdup(
-            TopMemoryContext,
-            psprintf("DELETE FROM freshcrm.queue WHERE ctid = ANY (ARRAY(SELECT ctid "
-                     "FROM freshcrm.queue WHERE projection = $3 AND %s AND ($5 OR xact IS NULL "
-                     "OR xact <> pg_catalog.pg_current_xact_id()) ORDER BY id LIMIT $4 "
-                     "FOR UPDATE SKIP LOCKED)) RETURNING source, shape, everything, null_key, "
-                     "new_rows, new_links, content, attempts, queued_at",
-                     kDue));
-    }
+        "DELETE FROM freshcrm.queue WHERE ctid = ANY (ARRAY(SELECT ctid "
+        "FROM freshcrm.queue WHERE projection = $3 AND " DUE
+        " AND ($5 OR xact IS NULL "
+        "OR xact <> pg_catalog.pg_current_xact_id()) ORDER BY id LIMIT $4 "
+        "FOR UPDATE SKIP LOCKED)) RETURNING source, shape, everything, null_key, "
+        "new_rows, new_links, content, attempts, queued_at",
+        5,
+        {TIMESTAMPTZOID, BOOLOID, INT4OID, INT4OID, BOOLOID},
+        nullptr};
     QueuedBatch batch{};
     batch.keys = MakeProjectionKeys(projection, CurrentMemoryContext);
     Datum values[] = {TimestampTzGetDatum(due.before), BoolGetDatum(due.early),
                       Int32GetDatum(projection->id), Int32GetDatum(kBatchRows),
                       BoolGetDatum(due.own)};
     const MemoryContext caller = CurrentMemoryContext;
-    OnQueue(&take, values, nullptr, false, [&] {
+    OnOwnTable(&take, values, nullptr, false, [&] {
         MemoryContextSwitchTo(caller);
         batch.rows = static_cast<int64>(SPI_processed);
         for (uint64 i = 0; i < SPI_processed; ++i) {
@@ -257,34 +220,30 @@ QueuedBatch TakeQueued(Projection* projection, const Due& due) {
 }
 
 void MarkFailed(int32 projection, const Due& due, const char* error) {
-    static Statement mark = {nullptr, 4, {TIMESTAMPTZOID, BOOLOID, INT4OID, TEXTOID}, nullptr};
-    if (mark.sql == nullptr) {
-        mark.sql = MemoryContextStrdup(
-            TopMemoryContext,
-            psprintf("UPDATE freshcrm.queue SET error = $4, attempts = attempts + 1, "
-                     "attempted_at = pg_catalog.clock_timestamp(), retry_at = "
-                     "pg_catalog.clock_timestamp() + freshcrm.retry_delay(attempts + 1) "
-                     "WHERE projection = $3 AND %s",
-                     kDue));
-    }
+    static Statement mark = {
+        "UPDATE freshcrm.queue SET error = $4, attempts = attempts + 1, "
+        "attempted_at = pg_catalog.clock_timestamp(), retry_at = "
+        "pg_catalog.clock_timestamp() + freshcrm.retry_delay(attempts + 1) "
+        "WHERE projection = $3 AND " DUE,
+        4,
+        {TIMESTAMPTZOID, BOOLOID, INT4OID, TEXTOID},
+        nullptr};
     Datum values[] = {TimestampTzGetDatum(due.before), BoolGetDatum(due.early),
                       Int32GetDatum(projection), CStringGetTextDatum(error)};
-    OnQueue(&mark, values, nullptr, false, [] {});
+    OnOwnTable(&mark, values, nullptr, false, [] {});
 }
 
 List* QueuedProjections(const Due& due) {
-    static Statement find = {nullptr, 2, {TIMESTAMPTZOID, BOOLOID}, nullptr};
-    if (find.sql == nullptr) {
-        find.sql = MemoryContextStrdup(
-            TopMemoryContext,
-            psprintf("SELECT id FROM freshcrm.projection AS p WHERE EXISTS "
-                     "(SELECT FROM freshcrm.queue WHERE projection = p.id AND %s)",
-                     kDue));
-    }
+    static Statement find = {
+        "SELECT id FROM freshcrm.projection AS p WHERE EXISTS "
+        "(SELECT FROM freshcrm.queue WHERE projection = p.id AND " DUE ")",
+        2,
+        {TIMESTAMPTZOID, BOOLOID},
+        nullptr};
     Datum values[] = {TimestampTzGetDatum(due.before), BoolGetDatum(due.early)};
     List* ids = NIL;
     const MemoryContext caller = CurrentMemoryContext;
-    OnQueue(&find, values, nullptr, true, [&] {
+    OnOwnTable(&find, values, nullptr, true, [&] {
         MemoryContextSwitchTo(caller);
         bool isnull;
         for (uint64 i = 0; i < SPI_processed; ++i) {
@@ -301,7 +260,7 @@ TimestampTz NextRetry() {
         {},
         nullptr};
     TimestampTz when = 0;
-    OnQueue(&next, nullptr, nullptr, true, [&] {
+    OnOwnTable(&next, nullptr, nullptr, true, [&] {
         bool isnull;
         const Datum value = Column(0, 1, &isnull);
         when = isnull ? 0 : DatumGetTimestampTz(value);
@@ -320,7 +279,7 @@ void HurryRetries(int32 projection) {
         {INT4OID},
         nullptr};
     Datum value = Int32GetDatum(projection);
-    OnQueue(&hurry, &value, nullptr, false, [] {});
+    OnOwnTable(&hurry, &value, nullptr, false, [] {});
 }
 
 void ForgetQueued(int32 projection, bool own) {
@@ -331,7 +290,7 @@ void ForgetQueued(int32 projection, bool own) {
         {INT4OID, BOOLOID},
         nullptr};
     Datum values[] = {Int32GetDatum(projection), BoolGetDatum(own)};
-    OnQueue(&forget, values, nullptr, false, [] {});
+    OnOwnTable(&forget, values, nullptr, false, [] {});
 }
 
 char* LastError(int32 projection) {
@@ -344,7 +303,7 @@ char* LastError(int32 projection) {
     Datum value = Int32GetDatum(projection);
     const MemoryContext caller = CurrentMemoryContext;
     char* error = nullptr;
-    OnQueue(&last, &value, nullptr, true, [&] {
+    OnOwnTable(&last, &value, nullptr, true, [&] {
         if (SPI_processed > 0) {
             error = MemoryContextStrdup(
                 caller, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
@@ -357,7 +316,7 @@ char* CommittedByNow() {
     static Statement now = {"SELECT pg_catalog.pg_current_snapshot()::text", 0, {}, nullptr};
     const MemoryContext caller = CurrentMemoryContext;
     char* committed = nullptr;
-    OnQueue(&now, nullptr, nullptr, true, [&] {
+    OnOwnTable(&now, nullptr, nullptr, true, [&] {
         committed = MemoryContextStrdup(
             caller, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
     });
@@ -376,7 +335,7 @@ Pending PendingSince(int32 projection, const char* committed) {
         nullptr};
     Datum values[] = {Int32GetDatum(projection), CStringGetTextDatum(committed)};
     Pending pending = Pending::kNone;
-    OnQueue(&any, values, nullptr, true, [&] {
+    OnOwnTable(&any, values, nullptr, true, [&] {
         pending = Flag(0, 1) ? Pending::kSome : Flag(0, 2) ? Pending::kFailing : Pending::kNone;
     });
     return pending;

@@ -1,15 +1,14 @@
 #include "projection/worker.hpp"
 
 #include "pg/entry.hpp"
-#include "pg/owner_scope.hpp"
 #include "pg/sleep.hpp"
-#include "pg/spi.hpp"
-#include "projection/definition.hpp"
 #include "projection/drain.hpp"
 #include "projection/locks.hpp"
+#include "projection/own_tables.hpp"
 
 extern "C" {
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "common/relpath.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -20,7 +19,6 @@ extern "C" {
 #include "storage/procarray.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
-#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -50,44 +48,18 @@ bool wake_at_commit = false;
 int worker_pid = 0;
 bool launch_owed = false;
 
-// Writes freshcrm.worker, as its owner; returns the number of rows.
-uint64 WriteWorker(const char* sql, int argument) {
-    Oid type = INT4OID;
-    Datum value = Int32GetDatum(argument);
-    SPI_connect();
-    const pg::OwnerScope scope = pg::BeginAsOwner(OwnerOfDefinitions());
-    pg::PushFreshSnapshot();
-    const int result = SPI_execute_with_args(sql, 1, &type, &value, nullptr, false, 0);
-    PopActiveSnapshot();
-    if (result < 0) {
-        elog(ERROR, "could not use freshcrm.worker: %s", SPI_result_code_string(result));
-    }
-    const uint64 rows = SPI_processed;
-    pg::EndAsOwner(scope);
-    SPI_finish();
-    return rows;
-}
-
 // At each commit that has queued something.
 int RegisteredWorker() {
-    static SPIPlanPtr plan = nullptr;
+    static Statement find = {
+        "SELECT pid FROM freshcrm.worker WHERE pid IS NOT NULL", 0, {}, nullptr};
     int pid = 0;
-    SPI_connect();
-    const pg::OwnerScope scope = pg::BeginAsOwner(OwnerOfDefinitions());
-    if (plan == nullptr) {
-        plan = pg::PrepareKept("SELECT pid FROM freshcrm.worker WHERE pid IS NOT NULL", 0, nullptr,
-                               CacheMemoryContext);
-    }
-    pg::PushFreshSnapshot();
-    pg::Select(plan, nullptr, nullptr);
-    PopActiveSnapshot();
-    if (SPI_processed > 0) {
+    OnOwnTable(&find, nullptr, nullptr, true, [&] {
         bool isnull;
-        pid =
-            DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-    }
-    pg::EndAsOwner(scope);
-    SPI_finish();
+        if (SPI_processed > 0) {
+            pid = DatumGetInt32(
+                SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+        }
+    });
     return pid;
 }
 
@@ -250,16 +222,29 @@ Outcome DrainRound() {
                       : Outcome::kNothing;  // somebody else is following them
 }
 
+// Writes freshcrm.worker; returns the number of rows.
+uint64 WriteWorker(Statement* statement, int argument) {
+    Datum value = Int32GetDatum(argument);
+    uint64 rows = 0;
+    OnOwnTable(statement, &value, nullptr, false, [&] { rows = SPI_processed; });
+    return rows;
+}
+
 void Register() {
-    (void)WriteWorker(
+    static Statement add = {
         "WITH gone AS (DELETE FROM freshcrm.worker RETURNING next_start) "
         "INSERT INTO freshcrm.worker (pid, next_start) SELECT $1, pg_catalog.max(next_start) "
         "FROM gone",
-        MyProcPid);
+        1,
+        {INT4OID},
+        nullptr};
+    (void)WriteWorker(&add, MyProcPid);
 }
 
 void Unregister() {
-    (void)WriteWorker("UPDATE freshcrm.worker SET pid = NULL WHERE pid = $1", MyProcPid);
+    static Statement take_back = {
+        "UPDATE freshcrm.worker SET pid = NULL WHERE pid = $1", 1, {INT4OID}, nullptr};
+    (void)WriteWorker(&take_back, MyProcPid);
 }
 
 // What failed is tried again by a successor. There is one at a time.
@@ -267,12 +252,14 @@ void LeaveToSuccessor(TimestampTz retry) {
     const TimestampTz now = GetCurrentTimestamp();
     const int milliseconds =
         Min(static_cast<int>(TimestampDifferenceMilliseconds(now, retry)), kSuccessorMilliseconds);
-    const uint64 planned = WriteWorker(
+    static Statement plan = {
         "UPDATE freshcrm.worker SET next_start = pg_catalog.clock_timestamp() "
         "+ $1 * interval '1 ms' WHERE next_start IS NULL OR next_start < "
         "pg_catalog.clock_timestamp()",
-        milliseconds);
-    if (planned > 0) {
+        1,
+        {INT4OID},
+        nullptr};
+    if (WriteWorker(&plan, milliseconds) > 0) {
         (void)Launch(now + static_cast<TimestampTz>(milliseconds) * 1000);
     }
 }
