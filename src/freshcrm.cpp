@@ -2,6 +2,7 @@
 #include "pg/entry.hpp"
 #include "projection/flush.hpp"
 #include "projection/projection.hpp"
+#include "projection/settings.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -10,6 +11,7 @@ PGDLLEXPORT void _PG_init(void);
 
 void _PG_init(void) {
     freshcrm::pg::Enter([] {
+        freshcrm::projection::InitSettings();
         freshcrm::projection::InitProjectionCache();
         freshcrm::projection::InitFlush();
     });
