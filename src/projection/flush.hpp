@@ -15,6 +15,7 @@
 #pragma once
 
 #include "projection/changes.hpp"
+#include "projection/patching.hpp"
 
 namespace freshcrm::projection {
 
@@ -40,9 +41,9 @@ void EndWrite();
 // another source. Within Maintain().
 void RecomputeChanges(Projection* projection, const List* changes);
 
-// Which keys changes lead to, unless all are affected: adds them to `keys`, which it sorts, and
-// locks what led to them. Returns whether a row of the view may have a NULL key.
-bool TraceAffected(Projection* projection, const List* changes, KeySet* keys);
+// Which keys changes lead to, unless all are affected: adds them to `keys`, which it sorts, or to
+// `patched`, and locks what led to them. Returns whether a row of the view may have a NULL key.
+bool TraceAffected(Projection* projection, const List* changes, KeySet* keys, PatchedKeys* patched);
 
 // Registers callbacks that see to it that no transaction or subtransaction is committed with a
 // queue that is not worked off; once a backend.

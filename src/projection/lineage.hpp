@@ -73,6 +73,8 @@ struct Path {
     bool direct() const { return query_one == nullptr; }
 };
 
+struct RowPatch;
+
 // A base table of the view.
 struct Source {
     Oid relid;
@@ -85,7 +87,8 @@ struct Source {
     const Fallback* fallback;  // or null
     SPIPlanPtr user_plan;      // of `fallback`, prepared when first needed (user_mapping.hpp)
     List* reads;  // of WantedIndex*: the indexes by which the view reads the table for a key
-    int64 shape;  // ShapeOf() (packed.hpp), when first needed; else 0
+    int64 shape;      // ShapeOf() (packed.hpp), when first needed; else 0
+    RowPatch* patch;  // how its changes are applied without a query (patch.hpp), or null
 };
 
 // A key column: its attribute number in the view, its type and collation.

@@ -10,7 +10,8 @@
 
 namespace freshcrm::projection {
 
-struct Definition;  // definition.hpp
+struct Definition;    // definition.hpp
+struct TargetLayout;  // target_writer.hpp
 
 // The bookkeeping columns of a target; a view cannot have columns of these names.
 inline constexpr const char* kUpdatedAt = "updated_at";
@@ -65,6 +66,8 @@ struct Projection {
 
     etag::RowDigester* digester;
     Statements statements;
+    TargetLayout* layout;   // how the target is written without statements; or null
+    uint64 recomputed;      // how often keys have been recomputed, in this backend
     MemoryContext context;  // owns all of the above
     bool valid;             // nothing that it depends on has changed since it was made
 };

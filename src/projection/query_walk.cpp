@@ -269,6 +269,7 @@ Level* WalkSublinkQuery(const Place& place, Query* query) {
     Level* level =
         MakeLevel(query, place.level, AddScope(place.view, place.scope, ScopeKind::kSublink),
                   place.level->name, nullptr);
+    place.view->sublinks = lappend(place.view->sublinks, level);
     WalkLevel(place.view, level);
     return level;
 }

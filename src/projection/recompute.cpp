@@ -6,6 +6,7 @@
 #include "projection/flush.hpp"
 #include "projection/links.hpp"
 #include "projection/locks.hpp"
+#include "projection/patch_order.hpp"
 #include "projection/statements.hpp"
 
 extern "C" {
@@ -131,6 +132,8 @@ Counts Run(Projection* projection, Snapshot snapshot, bool null_is_key, Write wr
     }
     apply(&reader);
     PopActiveSnapshot();
+    ++projection->recomputed;
+    RememberFollowed();
     EndWrite();
     return reader.counts;
 }
@@ -156,6 +159,21 @@ Counts RecomputeKeys(Projection* projection, KeySet* keys, Write write) {
     LockKeys(projection, keys);
     return Run(projection, nullptr, false, write,
                [&](DiffReader* reader) { ApplyKeys(reader, keys); });
+}
+
+void RecomputeAndPatch(Projection* projection, KeySet* keys, const PatchedKeys* patched) {
+    if (!IsEmpty(keys)) {
+        LockHalfLinks(projection, keys);
+    }
+    LockKeys(projection, keys, patched);
+    if (!IsEmpty(keys)) {
+        (void)Run(projection, nullptr, false, Write::kIfDifferent,
+                  [&](DiffReader* reader) { ApplyKeys(reader, keys); });
+    }
+    KeySet again = MakeProjectionKeys(projection, CurrentMemoryContext);
+    ApplyPatches(projection, patched, &again);
+    SortUnique(&again);
+    (void)RecomputeKeys(projection, &again);
 }
 
 Counts RecomputeAll(Projection* projection, Snapshot snapshot) {
