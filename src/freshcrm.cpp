@@ -1,5 +1,6 @@
 // Module magic and _PG_init: one Init call a module, nothing else.
 #include "pg/entry.hpp"
+#include "projection/counts.hpp"
 #include "projection/flush.hpp"
 #include "projection/projection.hpp"
 
@@ -12,6 +13,7 @@ void _PG_init(void) {
     freshcrm::pg::Enter([] {
         freshcrm::projection::InitProjectionCache();
         freshcrm::projection::InitFlush();
+        freshcrm::projection::InitCounts();
     });
 }
 }

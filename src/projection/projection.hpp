@@ -11,6 +11,7 @@
 namespace freshcrm::projection {
 
 struct Definition;  // definition.hpp
+struct Counter;     // counts.hpp
 
 // The bookkeeping columns of a target; a view cannot have columns of these names.
 inline constexpr const char* kUpdatedAt = "updated_at";
@@ -65,6 +66,7 @@ struct Projection {
 
     etag::RowDigester* digester;
     Statements statements;
+    Counter* counter;       // null until something is counted
     MemoryContext context;  // owns all of the above
     bool valid;             // nothing that it depends on has changed since it was made
 };
