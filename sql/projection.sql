@@ -189,6 +189,22 @@ AS 'MODULE_PATHNAME', 'freshcrm_explain_row_security';
 COMMENT ON FUNCTION freshcrm.explain_row_security(regclass) IS
 'statements that protect the table of a projection as the policies of the base tables protect their rows, where the view has the columns';
 
+-- Volatile, since the counts go on while a statement runs; unsafe, since the first call of a session begins a
+-- subtransaction. For everybody: who reads the view below calls it with rights of his own.
+CREATE FUNCTION freshcrm.applied(
+    projection integer,
+    OUT patched bigint,
+    OUT narrow bigint,
+    OUT whole_row bigint,
+    OUT everything bigint,
+    OUT unchanged bigint
+) RETURNS record
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'freshcrm_applied';
+
+COMMENT ON FUNCTION freshcrm.applied(integer) IS
+'how the changes of the projection of this id were applied since the server started, as freshcrm.projections shows it; NULL where that is not counted';
+
 CREATE VIEW freshcrm.projections AS
 SELECT
     p.target AS projection,
@@ -222,6 +238,11 @@ SELECT
     pg_catalog.pg_stat_get_tuples_updated(p.target) AS updated,
     pg_catalog.pg_stat_get_tuples_hot_updated(p.target) AS hot_updated,
     pg_catalog.pg_stat_get_tuples_deleted(p.target) AS deleted,
+    a.unchanged,
+    a.patched AS keys_patched,
+    a.narrow AS keys_narrow,
+    a.whole_row AS keys_whole_row,
+    a.everything AS recomputed_all,
     pg_catalog.pg_get_userbyid(c.relowner) AS owner,
     p.created_at
 FROM freshcrm.projection AS p
@@ -233,10 +254,11 @@ LEFT JOIN LATERAL (
         (pg_catalog.array_agg(error ORDER BY id DESC) FILTER (WHERE error IS NOT NULL))[1] AS error
     FROM freshcrm.queue
     WHERE projection = p.id
-) AS q ON true;
+) AS q ON true
+LEFT JOIN LATERAL freshcrm.applied(p.id) AS a ON true;
 
 COMMENT ON VIEW freshcrm.projections IS
-'the projections of this database: definition, state, base tables, what is still to be followed, and the statistics of the table';
+'the projections of this database: definition, state, base tables, what is still to be followed, the statistics of the table, and how changes were applied';
 
 -- Dropping a view or a target takes the projection's triggers and definition along; without them a write
 -- to a base table would fail. Always, also in a session that loads data as a replica.

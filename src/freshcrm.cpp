@@ -1,5 +1,6 @@
 // Module magic and _PG_init: one Init call a module, nothing else.
 #include "pg/entry.hpp"
+#include "projection/counts.hpp"
 #include "projection/flush.hpp"
 #include "projection/projection.hpp"
 #include "projection/settings.hpp"
@@ -14,6 +15,7 @@ void _PG_init(void) {
         freshcrm::projection::InitSettings();
         freshcrm::projection::InitProjectionCache();
         freshcrm::projection::InitFlush();
+        freshcrm::projection::InitCounts();
     });
 }
 }

@@ -105,6 +105,20 @@ Definition* Find(const char* condition, Oid type, Datum value) {
     return found;
 }
 
+// The first column of a query, as a list of integers.
+List* Ids(const char* sql) {
+    List* ids = NIL;
+    MemoryContext caller = CurrentMemoryContext;
+    OnDefinitions(sql, 0, nullptr, nullptr, true, [&] {
+        MemoryContext spi = MemoryContextSwitchTo(caller);
+        for (uint64 i = 0; i < SPI_processed; ++i) {
+            ids = lappend_int(ids, DatumGetInt32(Column(1, i)));
+        }
+        MemoryContextSwitchTo(spi);
+    });
+    return ids;
+}
+
 // Runs an UPDATE or DELETE of one definition, whose id is $1.
 // Above READ COMMITTED the row may be newer than the transaction's snapshot.
 void Change(const char* sql, int nargs, Oid* types, Datum* values) {
@@ -172,24 +186,18 @@ Definition* FindDefinitionOf(Oid target) {
     return Find("target = $1::pg_catalog.regclass", OIDOID, ObjectIdGetDatum(target));
 }
 
+List* DefinitionIds() {
+    return Ids("SELECT id FROM freshcrm.projection");
+}
+
 List* DanglingDefinitions() {
     if (!OidIsValid(DefinitionTable())) {
         return NIL;
     }
-    List* ids = NIL;
-    MemoryContext caller = CurrentMemoryContext;
-    OnDefinitions(
+    return Ids(
         "SELECT id FROM freshcrm.projection AS p WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class "
         "WHERE oid = p.target) OR NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = "
-        "p.source)",
-        0, nullptr, nullptr, true, [&] {
-            MemoryContext spi = MemoryContextSwitchTo(caller);
-            for (uint64 i = 0; i < SPI_processed; ++i) {
-                ids = lappend_int(ids, DatumGetInt32(Column(1, i)));
-            }
-            MemoryContextSwitchTo(spi);
-        });
-    return ids;
+        "p.source)");
 }
 
 int32 AddDefinition(const Definition& definition) {

@@ -65,6 +65,9 @@ Definition* FindDefinitionOf(Oid target);
 // is one.
 bool PassOnSource(Oid view);
 
+// The ids of all definitions, as a list of integers.
+List* DefinitionIds();
+
 // The ids of the definitions whose view or target is gone, as a list of integers; none when the
 // table of definitions itself is gone.
 List* DanglingDefinitions();

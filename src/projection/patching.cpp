@@ -1,6 +1,7 @@
 #include "projection/patching.hpp"
 
 #include "pg/spi.hpp"
+#include "projection/counts.hpp"
 #include "projection/statements.hpp"
 #include "projection/target_writer.hpp"
 #include "projection/trace.hpp"
@@ -228,6 +229,7 @@ void ApplyPatches(Projection* projection, const PatchedKeys* patched, KeySet* ag
     pg::PushFreshSnapshot();
     TargetWriter writer = OpenTarget(projection, PatchedColumns(patched));
     MemoryContext caller = MemoryContextSwitchTo(context);
+    uint64 keys = 0;
     for (int first = 0; first < patched->count;) {
         CHECK_FOR_INTERRUPTS();
         int last = first;
@@ -237,6 +239,8 @@ void ApplyPatches(Projection* projection, const PatchedKeys* patched, KeySet* ag
         }
         if (!PatchKey(projection, &writer, patched, first, last, &row)) {
             Add(again, patched->items[first].key);
+        } else {
+            ++keys;
         }
         MemoryContextReset(context);
         first = last + 1;
@@ -245,6 +249,7 @@ void ApplyPatches(Projection* projection, const PatchedKeys* patched, KeySet* ag
     CloseTarget(&writer);
     PopActiveSnapshot();
     MemoryContextDelete(context);
+    CountApplied(projection, Applied::kPatched, keys);
 }
 
 }  // namespace freshcrm::projection

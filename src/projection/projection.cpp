@@ -2,6 +2,7 @@
 
 #include "pg/entry.hpp"
 #include "pg/names.hpp"
+#include "projection/counts.hpp"
 #include "projection/definition.hpp"
 #include "projection/dependencies.hpp"
 #include "projection/options.hpp"
@@ -200,6 +201,7 @@ Projection* Load(int32 id, bool maintained) {
     if (definition == nullptr || (maintained && IsRestored(definition))) {
         return nullptr;
     }
+    AttachCounts();
     const uint64 changes_before = changes;
 
     MemoryContext context =

@@ -10,6 +10,7 @@
 
 namespace freshcrm::projection {
 
+struct Counter;       // counts.hpp
 struct Definition;    // definition.hpp
 struct TargetLayout;  // target_writer.hpp
 
@@ -68,6 +69,7 @@ struct Projection {
     Statements statements;
     TargetLayout* layout;   // how the target is written without statements; or null
     uint64 recomputed;      // how often keys have been recomputed, in this backend
+    Counter* counter;       // null until something is counted
     MemoryContext context;  // owns all of the above
     bool valid;             // nothing that it depends on has changed since it was made
 };

@@ -3,6 +3,7 @@
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
 #include "projection/apply.hpp"
+#include "projection/counts.hpp"
 #include "projection/flush.hpp"
 #include "projection/links.hpp"
 #include "projection/locks.hpp"
@@ -99,14 +100,15 @@ void ApplyKeys(DiffReader* reader, KeySet* keys) {
         if (piece.count == 1) {
             pg::Select(DiffOne(projection), piece.values, nullptr);
             ApplyRows(reader);
-            continue;
+        } else {
+            ToArrays(&piece, arrays);
+            pg::Select(DiffMany(projection), arrays, nullptr);
+            ApplyRows(reader);
+            for (int i = 0; i < projection->key_count; ++i) {
+                pfree(DatumGetPointer(arrays[i]));
+            }
         }
-        ToArrays(&piece, arrays);
-        pg::Select(DiffMany(projection), arrays, nullptr);
-        ApplyRows(reader);
-        for (int i = 0; i < projection->key_count; ++i) {
-            pfree(DatumGetPointer(arrays[i]));
-        }
+        CountApplied(projection, Applied::kWholeRow, static_cast<uint64>(piece.count));
     }
 }
 
@@ -135,6 +137,7 @@ Counts Run(Projection* projection, Snapshot snapshot, bool null_is_key, Write wr
     ++projection->recomputed;
     RememberFollowed();
     EndWrite();
+    CountUnchanged(projection, static_cast<uint64>(reader.counts.unchanged));
     return reader.counts;
 }
 
@@ -178,7 +181,9 @@ void RecomputeAndPatch(Projection* projection, KeySet* keys, const PatchedKeys* 
 
 Counts RecomputeAll(Projection* projection, Snapshot snapshot) {
     LockAllKeys(projection);
-    return Run(projection, snapshot, true, Write::kIfDifferent, ApplyAll);
+    const Counts counts = Run(projection, snapshot, true, Write::kIfDifferent, ApplyAll);
+    CountApplied(projection, Applied::kEverything, 1);
+    return counts;
 }
 
 void CheckNoNullKey(Projection* projection) {

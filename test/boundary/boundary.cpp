@@ -8,6 +8,7 @@
 
 extern "C" {
 #include "commands/trigger.h"
+#include "storage/shmem.h"
 #include "utils/inval.h"
 #include "utils/resowner.h"
 
@@ -147,4 +148,13 @@ FRESHCRM_FUNCTION(freshcrm_boundary_heap) {
 // boundary_interrupts_held() RETURNS integer
 FRESHCRM_FUNCTION(freshcrm_boundary_interrupts_held) {
     PG_RETURN_INT32(static_cast<int32>(InterruptHoldoffCount + QueryCancelHoldoffCount));
+}
+
+// All that the server has to spare, until it is started again.
+FRESHCRM_FUNCTION(freshcrm_boundary_take_shared_memory) {
+    int64 pieces = 0;
+    while (ShmemAllocNoError(128) != nullptr) {
+        ++pieces;
+    }
+    PG_RETURN_INT64(pieces);
 }
