@@ -9,6 +9,7 @@
 #include "projection/links.hpp"
 #include "projection/locks.hpp"
 #include "projection/maintain.hpp"
+#include "projection/narrow.hpp"
 #include "projection/queue.hpp"
 #include "projection/recompute.hpp"
 #include "projection/trace.hpp"
@@ -171,7 +172,7 @@ bool TryChanges(Projection* projection, const List* list, pg::Failure* failure) 
         static_cast<Changes*>(lfirst(cell))->keep = true;
     }
     const bool followed =
-        pg::AttemptUnlessRetryable([&] { RecomputeChanges(projection, list); }, failure);
+        pg::AttemptUnlessRetryable([&] { RecomputeChanges(projection, list, true); }, failure);
     foreach (cell, list) {
         RewindChanges(static_cast<Changes*>(lfirst(cell)));
     }
@@ -220,7 +221,7 @@ void FlushNext() {
         if (projection->on_error == OnError::kStale && AnyChange(list)) {
             RecomputeOrQueue(projection, list);
         } else {
-            RecomputeChanges(projection, list);
+            RecomputeChanges(projection, list, true);
         }
     });
 }
@@ -367,14 +368,15 @@ bool TraceAffected(Projection* projection, const List* changes, KeySet* keys) {
     return null_key;
 }
 
-void RecomputeChanges(Projection* projection, const List* changes) {
+void RecomputeChanges(Projection* projection, const List* changes, bool narrow) {
     const bool any = AnyChange(changes);
     if (any && AffectAllKeys(projection, changes)) {
         (void)RecomputeAll(projection);
     } else if (any) {
         KeySet keys = MakeProjectionKeys(projection, CurrentMemoryContext);
         const bool null_key = TraceAffected(projection, changes, &keys);
-        (void)RecomputeKeys(projection, &keys);
+        (void)RecomputeKeys(projection, &keys, Write::kIfDifferent,
+                            narrow ? AffectedBy(changes) : kWholeRow);
         if (null_key) {
             CheckNoNullKey(projection);
         }

@@ -3,6 +3,7 @@
 #include "pg/guard.hpp"
 #include "pg/names.hpp"
 #include "pg/owner_scope.hpp"
+#include "projection/column_flow.hpp"
 #include "projection/link_query.hpp"
 #include "projection/mapping.hpp"
 #include "projection/query_walk.hpp"
@@ -226,7 +227,8 @@ Lineage* TraceLineage(Oid source, const List* keys, const List* fallbacks) {
     for (int i = 0; i < lineage->key_count; ++i) {
         attnums = lappend_int(attnums, lineage->keys[i].attnum);
     }
-    const WalkedView& view = *WalkView(source, attnums, fallbacks);
+    WalkedView* walked = WalkView(source, attnums, fallbacks);
+    const WalkedView& view = *walked;
     const int occurrences = list_length(view.occurrences);
     lineage->sources =
         static_cast<Source*>(palloc0(sizeof(Source) * static_cast<Size>(occurrences)));
@@ -252,6 +254,7 @@ Lineage* TraceLineage(Oid source, const List* keys, const List* fallbacks) {
         Source* read = SourceOf(lineage, index->relid);
         read->reads = lappend(read->reads, index);
     }
+    TraceEffects(walked, lineage);
     lineage->view_count = list_length(view.views);
     lineage->views =
         static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(lineage->view_count)));

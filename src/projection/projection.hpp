@@ -28,6 +28,13 @@ struct Statements {
     SPIPlanPtr remove;
 };
 
+// The diffs of some of the view's columns (statements.hpp), prepared when first needed.
+struct NarrowDiff {
+    Bitmapset* columns;
+    SPIPlanPtr one;
+    SPIPlanPtr many;
+};
+
 // A column of the key, with its type's own functions.
 struct Key {
     const char* name;   // in the target
@@ -65,6 +72,7 @@ struct Projection {
 
     etag::RowDigester* digester;
     Statements statements;
+    List* narrow;           // of NarrowDiff*
     MemoryContext context;  // owns all of the above
     bool valid;             // nothing that it depends on has changed since it was made
 };

@@ -270,6 +270,7 @@ Level* WalkSublinkQuery(const Place& place, Query* query) {
         MakeLevel(query, place.level, AddScope(place.view, place.scope, ScopeKind::kSublink),
                   place.level->name, nullptr);
     WalkLevel(place.view, level);
+    place.view->sublinks = lappend(place.view->sublinks, level);
     return level;
 }
 
