@@ -140,23 +140,25 @@ void AddShaped(RowReader* reader, TupleTableSlot* slot, bool is_new) {
     ResetExprContext(reader->expressions);
 }
 
+bool SameColumn(const RowReader* reader, AttrNumber number, TupleTableSlot* before,
+                TupleTableSlot* after) {
+    bool null_before;
+    bool null_after;
+    const Datum value_before = slot_getattr(before, number, &null_before);
+    const Datum value_after = slot_getattr(after, number, &null_after);
+    const auto* column = TupleDescAttr(reader->desc, number - 1);
+    return null_before == null_after &&
+           (null_before ||
+            datum_image_eq(value_before, value_after, column->attbyval, column->attlen));
+}
+
 // An update that leaves every watched column as it was, bit for bit, changes nothing.
 bool SameColumns(const RowReader* reader, const Bitmapset* columns, TupleTableSlot* before,
                  TupleTableSlot* after) {
     for (int attnum = bms_next_member(columns, -1); attnum >= 0;
          attnum = bms_next_member(columns, attnum)) {
-        if (attnum == 0) {
-            return false;  // the whole row
-        }
-        bool null_before;
-        bool null_after;
-        const auto number = static_cast<AttrNumber>(attnum);
-        const Datum value_before = slot_getattr(before, number, &null_before);
-        const Datum value_after = slot_getattr(after, number, &null_after);
-        const auto* column = TupleDescAttr(reader->desc, attnum - 1);
-        if (null_before != null_after ||
-            (!null_before &&
-             !datum_image_eq(value_before, value_after, column->attbyval, column->attlen))) {
+        if (attnum == 0 ||  // the whole row
+            !SameColumn(reader, static_cast<AttrNumber>(attnum), before, after)) {
             return false;
         }
     }
@@ -195,6 +197,7 @@ void AddImages(RowReader* reader, const Datum* start, TupleTableSlot* before,
     PatchList* list = &changes->patches;
     if (list->count == 0) {
         changes->recomputed = changes->projection->recomputed;
+        AddEffect(&changes->affected, patch->effect, changes->context);
     }
     changes->nested = changes->nested || GetCurrentTransactionNestLevel() > 1;
     Patch* added = AddPatch(list, &changes->starts[0], patch, start, changes->context);
@@ -258,6 +261,19 @@ bool AddAsPatch(RowReader* reader, TupleTableSlot* before, TupleTableSlot* after
                                     : PatchAggregate(reader, before, after));
 }
 
+void AddEffects(const RowReader* reader, TupleTableSlot* before, TupleTableSlot* after) {
+    Changes* changes = reader->changes;
+    const Source* source = changes->source;
+    for (int attnum = bms_next_member(source->watched, -1); attnum >= 0;
+         attnum = bms_next_member(source->watched, attnum)) {
+        const Effect& effect = source->of_columns[attnum];
+        if (!Includes(changes->affected, effect) &&
+            !SameColumn(reader, static_cast<AttrNumber>(attnum), before, after)) {
+            AddEffect(&changes->affected, effect, changes->context);
+        }
+    }
+}
+
 void AddUpdate(RowReader* reader, TupleTableSlot* before, TupleTableSlot* after) {
     before = InSourceShape(reader, before, reader->converted_old);
     after = InSourceShape(reader, after, reader->converted_new);
@@ -266,6 +282,7 @@ void AddUpdate(RowReader* reader, TupleTableSlot* before, TupleTableSlot* after)
         !AddAsPatch(reader, before, after)) {
         AddShaped(reader, before, false);
         AddShaped(reader, after, true);
+        AddEffects(reader, before, after);
         Changes* changes = reader->changes;
         changes->new_links =
             changes->new_links || !SameColumns(reader, source->linking, before, after);
@@ -519,6 +536,7 @@ RowReader BeginRows(Changes* changes, Relation table) {
 void AddRow(RowReader* reader, TupleTableSlot* slot, bool is_new) {
     Changes* changes = reader->changes;
     changes->new_links = changes->new_links || (is_new && changes->source->linking != nullptr);
+    AddEffect(&changes->affected, changes->source->of_rows, changes->context);
     AddShaped(reader, InSourceShape(reader, slot, reader->converted_new), is_new);
 }
 

@@ -23,6 +23,7 @@ struct Changes {
     bool new_rows;          // one came, or is another now
     bool new_links;         // paths of other rows may go through it as they did not before
     bool everything;        // not known row by row: all keys are affected
+    Effect affected;        // what the rows can affect, of those that triggers have shown
     Tuplestorestate* rows;  // the changed rows, old and new, for a user's mapping query; or null
     KeySet keys;            // where they have been mapped already
     PatchList patches;      // of the only path, beside its starts

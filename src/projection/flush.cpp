@@ -9,6 +9,7 @@
 #include "projection/links.hpp"
 #include "projection/locks.hpp"
 #include "projection/maintain.hpp"
+#include "projection/narrow.hpp"
 #include "projection/patch_order.hpp"
 #include "projection/queue.hpp"
 #include "projection/recompute.hpp"
@@ -180,7 +181,7 @@ bool TryChanges(Projection* projection, const List* list, pg::Failure* failure) 
         static_cast<Changes*>(lfirst(cell))->keep = true;
     }
     const bool followed =
-        pg::AttemptUnlessRetryable([&] { RecomputeChanges(projection, list); }, failure);
+        pg::AttemptUnlessRetryable([&] { RecomputeChanges(projection, list, true); }, failure);
     foreach (cell, list) {
         RewindChanges(static_cast<Changes*>(lfirst(cell)));
     }
@@ -273,7 +274,9 @@ bool PatchAlone(Projection* projection, const List* list) {
     });
     if (!IsEmpty(&again)) {
         SortUnique(&again);
-        Maintain(projection, [&] { (void)RecomputeKeys(projection, &again); });
+        Maintain(projection, [&] {
+            (void)RecomputeKeys(projection, &again, Write::kIfDifferent, AffectedBy(list));
+        });
     }
     FinishAll(list);
     RememberFollowed();
@@ -296,7 +299,7 @@ void FlushNext() {
         if (projection->on_error == OnError::kStale && AnyChange(list)) {
             RecomputeOrQueue(projection, list);
         } else {
-            RecomputeChanges(projection, list);
+            RecomputeChanges(projection, list, true);
         }
     });
 }
@@ -461,7 +464,7 @@ bool TraceAffected(Projection* projection, const List* changes, KeySet* keys,
     return null_key;
 }
 
-void RecomputeChanges(Projection* projection, const List* changes) {
+void RecomputeChanges(Projection* projection, const List* changes, bool narrow) {
     const bool any = AnyChange(changes);
     if (any && AffectAllKeys(projection, changes)) {
         (void)RecomputeAll(projection);
@@ -469,10 +472,11 @@ void RecomputeChanges(Projection* projection, const List* changes) {
         KeySet keys = MakeProjectionKeys(projection, CurrentMemoryContext);
         PatchedKeys patched = MakePatchedKeys(CurrentMemoryContext);
         const bool null_key = TraceAffected(projection, changes, &keys, &patched);
+        const Effect affected = narrow ? AffectedBy(changes) : kWholeRow;
         if (patched.count > 0) {
-            RecomputeAndPatch(projection, &keys, &patched);
+            RecomputeAndPatch(projection, &keys, &patched, affected);
         } else {
-            (void)RecomputeKeys(projection, &keys);
+            (void)RecomputeKeys(projection, &keys, Write::kIfDifferent, affected);
         }
         if (null_key) {
             CheckNoNullKey(projection);

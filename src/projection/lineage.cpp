@@ -3,6 +3,7 @@
 #include "pg/guard.hpp"
 #include "pg/names.hpp"
 #include "pg/owner_scope.hpp"
+#include "projection/column_flow.hpp"
 #include "projection/link_query.hpp"
 #include "projection/mapping.hpp"
 #include "projection/patchable.hpp"
@@ -228,7 +229,8 @@ Lineage* TraceLineage(Oid source, const List* keys, const List* fallbacks) {
     for (int i = 0; i < lineage->key_count; ++i) {
         attnums = lappend_int(attnums, lineage->keys[i].attnum);
     }
-    WalkedView& view = *WalkView(source, attnums, fallbacks);
+    WalkedView* walked = WalkView(source, attnums, fallbacks);
+    const WalkedView& view = *walked;
     const int occurrences = list_length(view.occurrences);
     lineage->sources =
         static_cast<Source*>(palloc0(sizeof(Source) * static_cast<Size>(occurrences)));
@@ -249,12 +251,13 @@ Lineage* TraceLineage(Oid source, const List* keys, const List* fallbacks) {
     foreach (cell, flats) {
         AddLinking(lineage, view, *static_cast<FlatPath*>(lfirst(cell)));
     }
-    FindPatches(lineage, &view, flats);
+    FindPatches(lineage, walked, flats);
     foreach (cell, ReadIndexes(view)) {
         auto* index = static_cast<WantedIndex*>(lfirst(cell));
         Source* read = SourceOf(lineage, index->relid);
         read->reads = lappend(read->reads, index);
     }
+    TraceEffects(walked, lineage);
     lineage->view_count = list_length(view.views);
     lineage->views =
         static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(lineage->view_count)));

@@ -14,6 +14,7 @@ extern "C" {
 #include "nodes/execnodes.h"
 }
 
+#include "projection/effect.hpp"
 #include "projection/fallback.hpp"
 
 namespace freshcrm::projection {
@@ -80,6 +81,8 @@ struct Source {
     Oid relid;
     Bitmapset* watched;  // attributes that the view reads; an update of others changes nothing
     bool whole_row;      // it reads the row as one value, with whatever columns the table has
+    Effect of_rows;      // what rows that come and go affect
+    Effect* of_columns;  // by attribute, of those watched: what it affects that they are others
     Bitmapset* linking;  // attributes by which paths of other rows go through its rows
     int path_count;      // at least one for each occurrence in the view, the same ones united; none
                          // with a fallback

@@ -45,6 +45,7 @@ struct RowPatch {
     PatchColumn* columns;
     bool harmless;      // it calls nothing but functions of the server that do as they always do
     bool infallible;    // and none that can fail
+    Effect effect;      // the columns
 };
 
 // What happens to one column of one key.

@@ -406,6 +406,7 @@ RowPatch* NewPatch(const List* fed) {
     foreach (cell, fed) {
         const auto* column = static_cast<PatchColumn*>(lfirst(cell));
         sums = sums || column->feed == Feed::kSum;
+        patch->effect.columns = bms_add_member(patch->effect.columns, column->column + 1);
         patch->columns[patch->column_count++] = *column;
     }
     patch->harmless = IsHarmlessPatch(patch);

@@ -11,6 +11,7 @@
 namespace freshcrm::projection {
 
 struct Counter;       // counts.hpp
+struct Counter;       // counts.hpp
 struct Definition;    // definition.hpp
 struct TargetLayout;  // target_writer.hpp
 
@@ -28,6 +29,13 @@ struct Statements {
     SPIPlanPtr insert;
     SPIPlanPtr update;
     SPIPlanPtr remove;
+};
+
+// The diffs of some of the view's columns (statements.hpp), prepared when first needed.
+struct NarrowDiff {
+    Bitmapset* columns;
+    SPIPlanPtr one;
+    SPIPlanPtr many;
 };
 
 // A column of the key, with its type's own functions.
@@ -70,6 +78,7 @@ struct Projection {
     TargetLayout* layout;   // how the target is written without statements; or null
     uint64 recomputed;      // how often keys have been recomputed, in this backend
     Counter* counter;       // null until something is counted
+    List* narrow;           // of NarrowDiff*
     MemoryContext context;  // owns all of the above
     bool valid;             // nothing that it depends on has changed since it was made
 };

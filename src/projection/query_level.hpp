@@ -6,6 +6,8 @@
 
 namespace freshcrm::projection {
 
+struct LevelFlow;
+
 // What each range table entry of the level stands for, by its index.
 struct Level {
     Query* query;
@@ -23,6 +25,7 @@ struct Level {
     Node** element_of;       // the array that a function unnest() has as its rows, or null
     List* branches;    // of Level*: where the level is a set operation, what its rows come from
     int branch_scope;  // of a branch: its scope
+    LevelFlow* flow;   // what its rows are made of, when first needed (level_flow.hpp)
 };
 
 // A column that an expression stands for, and the branches of set operations that it comes from.

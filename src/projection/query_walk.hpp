@@ -72,7 +72,7 @@ struct WalkedView {
     Oid owner;  // of the view
     const List* fallbacks;
     Level* top;      // of the view's own query (query_level.hpp)
-    List* sublinks;  // of Level*
+    List* sublinks;  // of Level*, of the queries of sublinks
 };
 
 // Walks the view's query and resolves the target columns `keys` (attribute numbers of the view).
