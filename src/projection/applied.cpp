@@ -1,8 +1,10 @@
 #include "projection/applied.hpp"
 
 #include "projection/narrow.hpp"
+#include "projection/patch.hpp"
 
 extern "C" {
+#include "optimizer/optimizer.h"
 #include "utils/jsonb.h"
 }
 
@@ -26,24 +28,42 @@ int CountColumns(Oid view) {
     return count;
 }
 
-const char* How(const Words& words, const Effect& effect) {
+// What a change of the column is patched as; null when it is not.
+Bitmapset* PatchedBy(const RowPatch* patch, AttrNumber attnum) {
+    if (patch == nullptr || (patch->copies && bms_is_member(attnum, patch->fixed))) {
+        return nullptr;
+    }
+    Bitmapset* columns = nullptr;
+    for (int i = 0; i < patch->column_count; ++i) {
+        Bitmapset* read = nullptr;
+        pull_varattnos(reinterpret_cast<Node*>(patch->columns[i].value), 1, &read);
+        if (!patch->copies || bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, read)) {
+            columns = bms_add_member(columns, patch->columns[i].column + 1);
+        }
+    }
+    return columns;
+}
+
+// `patched`: the columns for which the changed row alone says it, or null.
+const char* How(const Words& words, const Effect& effect, const Bitmapset* patched) {
     const Fallback* fallback = words.source->fallback;
     if (fallback != nullptr && fallback->query == nullptr) {
         return "all rows";
     }
-    if (!IsNarrow(effect, words.others)) {
+    if (patched == nullptr && !IsNarrow(effect, words.others)) {
         return "whole row";
     }
+    const Bitmapset* columns = patched != nullptr ? patched : effect.columns;
     StringInfoData text;
     initStringInfo(&text);
-    appendStringInfoString(&text, "narrow: ");
+    appendStringInfoString(&text, patched != nullptr ? "patched: " : "narrow: ");
     const char* separator = "";
-    for (int i = -1; (i = bms_next_member(effect.columns, i)) >= 0; separator = ", ") {
+    for (int i = -1; (i = bms_next_member(columns, i)) >= 0; separator = ", ") {
         appendStringInfo(
             &text, "%s%s", separator,
             quote_identifier(get_attname(words.view, static_cast<AttrNumber>(i), false)));
     }
-    if (bms_is_empty(effect.columns)) {
+    if (bms_is_empty(columns)) {
         appendStringInfoString(&text, "no column");
     }
     return text.data;
@@ -57,9 +77,9 @@ void PushText(Words* words, JsonbIteratorToken token, const char* text) {
     (void)pushJsonbValue(&words->state, token, &value);
 }
 
-void PushPair(Words* words, const char* key, const Effect& effect) {
+void PushPair(Words* words, const char* key, const Effect& effect, const Bitmapset* patched) {
     PushText(words, WJB_KEY, key);
-    PushText(words, WJB_VALUE, How(*words, effect));
+    PushText(words, WJB_VALUE, How(*words, effect, patched));
 }
 
 }  // namespace
@@ -68,13 +88,17 @@ Datum Applied(const Lineage* lineage, const Source& source) {
     const Oid view = lineage->views[0];
     Words words{view, CountColumns(view) - lineage->key_count, &source, nullptr};
     (void)pushJsonbValue(&words.state, WJB_BEGIN_OBJECT, nullptr);
-    PushPair(&words, "INSERT", source.of_rows);
-    PushPair(&words, "DELETE", source.of_rows);
+    const RowPatch* patch = source.patch;
+    const Bitmapset* of_rows =
+        patch != nullptr && !patch->copies ? patch->effect.columns : nullptr;
+    PushPair(&words, "INSERT", source.of_rows, of_rows);
+    PushPair(&words, "DELETE", source.of_rows, of_rows);
     PushText(&words, WJB_KEY, "UPDATE");
     (void)pushJsonbValue(&words.state, WJB_BEGIN_OBJECT, nullptr);
     for (int i = -1; (i = bms_next_member(source.watched, i)) >= 0;) {
         if (const char* name = get_attname(source.relid, static_cast<AttrNumber>(i), true)) {
-            PushPair(&words, name, source.of_columns[i]);
+            PushPair(&words, name, source.of_columns[i],
+                     PatchedBy(patch, static_cast<AttrNumber>(i)));
         }
     }
     (void)pushJsonbValue(&words.state, WJB_END_OBJECT, nullptr);

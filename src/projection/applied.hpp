@@ -6,6 +6,8 @@
 namespace freshcrm::projection {
 
 // As jsonb: {"INSERT": how, "DELETE": how, "UPDATE": {"<watched column>": how, …}}, where `how` is
+//   patched: a, b     these columns follow from the changed row, as long as that is certain (a
+//                     max is computed when the row that had it goes)
 //   whole row         the view is asked for the whole row
 //   narrow: a, b      for these columns alone, of those that the view has
 //   narrow: no column for none: no more than that it returns the key once can differ

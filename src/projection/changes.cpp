@@ -334,8 +334,7 @@ void ReadRows(RowReader* reader, const TriggerData* trigger) {
 // the view must not fail the write, nothing is computed here that can fail.
 bool MayPatch(const Changes* changes, const TriggerData* trigger) {
     const Projection* projection = changes->projection;
-    return changes->source->patch != nullptr && PatchAllowed() && projection->layout != nullptr &&
-           projection->mode != Mode::kAsync && !changes->everything &&
+    return changes->source->patch != nullptr && PatchAllowed() && projection->mode != Mode::kAsync && !changes->everything &&
            (projection->on_error == OnError::kAbort || changes->source->patch->infallible) &&
            TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) &&
            RelationGetRelid(trigger->tg_relation) == changes->source->relid &&

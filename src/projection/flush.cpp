@@ -238,15 +238,15 @@ bool OnlyPatches(const List* list) {
 
 // Whether following the changes calls nothing that needs the owner's rights and settings, nor SPI.
 bool AreHarmless(const Projection* projection, const List* list) {
-    if (projection->on_error == OnError::kStale || projection->layout == nullptr ||
-        !projection->layout->harmless || !OnlyPatches(list)) {
+    if (projection->on_error == OnError::kStale || !OnlyPatches(list)) {
         return false;
     }
     ListCell* cell;
     foreach (cell, list) {
         const auto* changes = static_cast<Changes*>(lfirst(cell));
         const Source* source = changes->source;
-        if (changes->projection != projection || !source->patch->harmless ||
+        if (changes->projection != projection || !projection->layout->harmless ||
+            !source->patch->harmless ||
             !source->paths[0].direct()) {
             return false;
         }

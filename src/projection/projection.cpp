@@ -174,11 +174,12 @@ List* KeysOfView(const Projection* projection, const Definition* definition) {
 }
 
 // A patch reads no table, but its values must not reach an owner who may not read them. (A change
-// of these rights is one of the table's.)
-void ForgetUnreadable(Projection* projection) {
+// of these rights is one of the table's.) And it is no statement.
+void ForgetImpossiblePatches(Projection* projection) {
     for (int i = 0; i < projection->lineage->source_count; ++i) {
         Source* source = &projection->lineage->sources[i];
-        if (pg_class_aclcheck(source->relid, projection->owner, ACL_SELECT) != ACLCHECK_OK) {
+        if (projection->layout == nullptr ||
+            pg_class_aclcheck(source->relid, projection->owner, ACL_SELECT) != ACLCHECK_OK) {
             source->patch = nullptr;
         }
     }
@@ -231,7 +232,7 @@ Projection* Load(int32 id, bool maintained) {
     }
     projection->digester = etag::MakeRowDigester(projection->columns, context);
     projection->layout = ReadLayout(projection);
-    ForgetUnreadable(projection);
+    ForgetImpossiblePatches(projection);
     MemoryContextSwitchTo(caller);
     projection->valid = changes == changes_before;
     return projection;
