@@ -271,7 +271,6 @@ Level* WalkSublinkQuery(const Place& place, Query* query) {
                   place.level->name, nullptr);
     place.view->sublinks = lappend(place.view->sublinks, level);
     WalkLevel(place.view, level);
-    place.view->sublinks = lappend(place.view->sublinks, level);
     return level;
 }
 
