@@ -152,13 +152,14 @@ CREATE FUNCTION freshcrm.explain_projection(
     OUT mapping_query text,
     OUT watched_columns name[],
     OUT wanted_index text,
-    OUT index_exists boolean
+    OUT index_exists boolean,
+    OUT applied jsonb
 ) RETURNS SETOF record
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'freshcrm_explain_projection';
 
 COMMENT ON FUNCTION freshcrm.explain_projection(regclass) IS
-'how changes of each base table are followed to the keys they affect, and the indexes which that and a recompute want';
+'how changes of each base table are followed to the keys they affect, the indexes which that and a recompute want, and whether INSERT, DELETE and UPDATE of each column compute the whole row or some columns (narrow)';
 
 CREATE FUNCTION freshcrm.explain_projection(
     source regclass,
@@ -169,7 +170,8 @@ CREATE FUNCTION freshcrm.explain_projection(
     OUT mapping_query text,
     OUT watched_columns name[],
     OUT wanted_index text,
-    OUT index_exists boolean
+    OUT index_exists boolean,
+    OUT applied jsonb
 ) RETURNS SETOF record
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'freshcrm_explain_view';

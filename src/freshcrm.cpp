@@ -3,6 +3,7 @@
 #include "projection/counts.hpp"
 #include "projection/flush.hpp"
 #include "projection/projection.hpp"
+#include "projection/settings.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -11,6 +12,7 @@ PGDLLEXPORT void _PG_init(void);
 
 void _PG_init(void) {
     freshcrm::pg::Enter([] {
+        freshcrm::projection::InitSettings();
         freshcrm::projection::InitProjectionCache();
         freshcrm::projection::InitFlush();
         freshcrm::projection::InitCounts();

@@ -2,7 +2,10 @@
 
 #include "pg/owner_scope.hpp"
 #include "pg/subtransaction.hpp"
+#include "projection/maintain.hpp"
+#include "projection/patch_order.hpp"
 #include "projection/recompute.hpp"
+#include "projection/settings.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -18,6 +21,9 @@ extern "C" {
 namespace freshcrm::projection {
 
 namespace {
+
+// What Projection::recomputed never is.
+constexpr uint64 kNever = UINT64_MAX;
 
 // Reads a transition table from its start. The store is shared by all triggers of the statement:
 // each reader has a position of its own.
@@ -134,36 +140,149 @@ void AddShaped(RowReader* reader, TupleTableSlot* slot, bool is_new) {
     ResetExprContext(reader->expressions);
 }
 
+bool SameColumn(const RowReader* reader, AttrNumber number, TupleTableSlot* before,
+                TupleTableSlot* after) {
+    bool null_before;
+    bool null_after;
+    const Datum value_before = slot_getattr(before, number, &null_before);
+    const Datum value_after = slot_getattr(after, number, &null_after);
+    const auto* column = TupleDescAttr(reader->desc, number - 1);
+    return null_before == null_after &&
+           (null_before ||
+            datum_image_eq(value_before, value_after, column->attbyval, column->attlen));
+}
+
 // An update that leaves every watched column as it was, bit for bit, changes nothing.
 bool SameColumns(const RowReader* reader, const Bitmapset* columns, TupleTableSlot* before,
                  TupleTableSlot* after) {
     for (int attnum = bms_next_member(columns, -1); attnum >= 0;
          attnum = bms_next_member(columns, attnum)) {
-        if (attnum == 0) {
-            return false;  // the whole row
-        }
-        bool null_before;
-        bool null_after;
-        const auto number = static_cast<AttrNumber>(attnum);
-        const Datum value_before = slot_getattr(before, number, &null_before);
-        const Datum value_after = slot_getattr(after, number, &null_after);
-        const auto* column = TupleDescAttr(reader->desc, attnum - 1);
-        if (null_before != null_after ||
-            (!null_before &&
-             !datum_image_eq(value_before, value_after, column->attbyval, column->attlen))) {
+        if (attnum == 0 ||  // the whole row
+            !SameColumn(reader, static_cast<AttrNumber>(attnum), before, after)) {
             return false;
         }
     }
     return true;
 }
 
+enum class StartKind { kComplete, kNull, kNullKey };
+
+// The values from which the only path of a source with patches starts.
+StartKind ReadStart(const Path& path, TupleTableSlot* slot, Datum* start) {
+    for (int i = 0; i < path.start_count; ++i) {
+        bool isnull;
+        start[i] = slot_getattr(slot, path.starts[i].column, &isnull);
+        if (isnull) {
+            return path.starts[i].of_key ? StartKind::kNullKey : StartKind::kNull;
+        }
+    }
+    return StartKind::kComplete;
+}
+
+bool SameStart(const KeySet* starts, const Datum* a, const Datum* b) {
+    for (int i = 0; i < starts->width; ++i) {
+        const KeySetColumn& column = starts->columns[i];
+        if (!datum_image_eq(a[i], b[i], column.by_value, column.length)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Adds the images of a row, null for none, to one patch, that of `start`.
+void AddImages(RowReader* reader, const Datum* start, TupleTableSlot* before,
+               TupleTableSlot* after) {
+    Changes* changes = reader->changes;
+    RowPatch* patch = changes->source->patch;
+    PatchList* list = &changes->patches;
+    if (list->count == 0) {
+        changes->recomputed = changes->projection->recomputed;
+        AddEffect(&changes->affected, patch->effect, changes->context);
+    }
+    changes->nested = changes->nested || GetCurrentTransactionNestLevel() > 1;
+    Patch* added = AddPatch(list, &changes->starts[0], patch, start, changes->context);
+    if (before != nullptr) {
+        AddImage(list, patch, added, before, false, reader->expressions);
+    }
+    if (after != nullptr) {
+        AddImage(list, patch, added, after, true, reader->expressions);
+    }
+    ResetExprContext(reader->expressions);
+    if (list->bytes > static_cast<Size>(maintenance_work_mem) * 1024) {
+        GiveUpPatches(changes);
+        reader->patching = false;
+    }
+}
+
+// Of an aggregate: nothing equals a NULL.
+bool PatchAggregate(RowReader* reader, TupleTableSlot* before, TupleTableSlot* after) {
+    const Path& path = reader->changes->source->paths[0];
+    Datum old_start[INDEX_MAX_KEYS];
+    Datum new_start[INDEX_MAX_KEYS];
+    const StartKind old_kind =
+        before == nullptr ? StartKind::kNull : ReadStart(path, before, old_start);
+    const StartKind new_kind = after == nullptr ? StartKind::kNull : ReadStart(path, after, new_start);
+    if (old_kind == StartKind::kNullKey || new_kind == StartKind::kNullKey) {
+        return false;
+    }
+    if (old_kind == StartKind::kComplete && new_kind == StartKind::kComplete &&
+        SameStart(&reader->changes->starts[0], old_start, new_start)) {
+        AddImages(reader, new_start, before, after);
+        return true;
+    }
+    if (old_kind == StartKind::kComplete) {
+        AddImages(reader, old_start, before, nullptr);
+    }
+    if (new_kind == StartKind::kComplete) {
+        AddImages(reader, new_start, nullptr, after);
+    }
+    return true;
+}
+
+// An UPDATE of the one row that belongs to keys, which leaves it that.
+bool PatchCopies(RowReader* reader, TupleTableSlot* before, TupleTableSlot* after) {
+    const Source* source = reader->changes->source;
+    Datum start[INDEX_MAX_KEYS];
+    if (before == nullptr || after == nullptr ||
+        !SameColumns(reader, source->patch->fixed, before, after) ||
+        !ConditionHolds(source->patch, before, reader->expressions) ||
+        !ConditionHolds(source->patch, after, reader->expressions) ||
+        ReadStart(source->paths[0], after, start) != StartKind::kComplete) {
+        return false;
+    }
+    AddImages(reader, start, nullptr, after);
+    return true;
+}
+
+// Adds a row's change as a patch, unless it has to be followed. Either image may be null.
+bool AddAsPatch(RowReader* reader, TupleTableSlot* before, TupleTableSlot* after) {
+    return reader->patching && (reader->changes->source->patch->copies
+                                    ? PatchCopies(reader, before, after)
+                                    : PatchAggregate(reader, before, after));
+}
+
+void AddEffects(const RowReader* reader, TupleTableSlot* before, TupleTableSlot* after) {
+    Changes* changes = reader->changes;
+    const Source* source = changes->source;
+    for (int attnum = bms_next_member(source->watched, -1); attnum >= 0;
+         attnum = bms_next_member(source->watched, attnum)) {
+        const Effect& effect = source->of_columns[attnum];
+        if (!Includes(changes->affected, effect) &&
+            !SameColumn(reader, static_cast<AttrNumber>(attnum), before, after)) {
+            AddEffect(&changes->affected, effect, changes->context);
+        }
+    }
+}
+
 void AddUpdate(RowReader* reader, TupleTableSlot* before, TupleTableSlot* after) {
     before = InSourceShape(reader, before, reader->converted_old);
     after = InSourceShape(reader, after, reader->converted_new);
     const Source* source = reader->changes->source;
-    if (!SameColumns(reader, source->watched, before, after)) {
+    if (!SameColumns(reader, source->watched, before, after) &&
+        !AddAsPatch(reader, before, after)) {
         AddShaped(reader, before, false);
         AddShaped(reader, after, true);
+        AddEffects(reader, before, after);
         Changes* changes = reader->changes;
         changes->new_links =
             changes->new_links || !SameColumns(reader, source->linking, before, after);
@@ -190,10 +309,10 @@ void ReadTransitionTables(RowReader* reader, const TriggerData* trigger) {
             AddUpdate(reader, before, after);
             continue;
         }
-        if (before != nullptr) {
+        if (before != nullptr && !AddAsPatch(reader, before, nullptr)) {
             AddRow(reader, before, false);
         }
-        if (after != nullptr) {
+        if (after != nullptr && !AddAsPatch(reader, nullptr, after)) {
             AddRow(reader, after, true);
         }
     }
@@ -209,6 +328,18 @@ void ReadRows(RowReader* reader, const TriggerData* trigger) {
     } else {
         AddRow(reader, trigger->tg_trigslot, TRIGGER_FIRED_BY_INSERT(trigger->tg_event));
     }
+}
+
+// The order of time is what patches need; rows of replicas are told of one by one. Where an error of
+// the view must not fail the write, nothing is computed here that can fail.
+bool MayPatch(const Changes* changes, const TriggerData* trigger) {
+    const Projection* projection = changes->projection;
+    return changes->source->patch != nullptr && PatchAllowed() && projection->layout != nullptr &&
+           projection->mode != Mode::kAsync && !changes->everything &&
+           (projection->on_error == OnError::kAbort || changes->source->patch->infallible) &&
+           TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) &&
+           RelationGetRelid(trigger->tg_relation) == changes->source->relid &&
+           !FollowedSinceStatement();
 }
 
 // Expressions call functions, which run as the projection's owner too.
@@ -238,13 +369,29 @@ void PrepareExpressions(const Projection* projection, const Path* path) {
     }
 }
 
+// As the owner, like those of paths, unless they are harmless.
+void PreparePatches(const Projection* projection, RowPatch* patch) {
+    if (patch == nullptr) {
+        return;
+    }
+    if (patch->harmless) {
+        PreparePatch(patch, projection->context);
+        return;
+    }
+    const pg::OwnerScope scope = pg::BeginAsOwner(projection->owner);
+    PreparePatch(patch, projection->context);
+    pg::EndAsOwner(scope);
+}
+
 void Read(Changes* changes, const TriggerData* trigger) {
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "freshcrm changed rows", ALLOCSET_SMALL_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(context);
     changes->reading = true;
     RowReader reader = BeginRows(changes, trigger->tg_relation);
-    if (HasExpressions(changes->source)) {
+    reader.patching = MayPatch(changes, trigger);
+    if (HasExpressions(changes->source) ||
+        (reader.patching && !changes->source->patch->harmless)) {
         const pg::OwnerScope scope = pg::BeginAsOwner(changes->projection->owner);
         ReadRows(&reader, trigger);
         pg::EndAsOwner(scope);
@@ -252,6 +399,9 @@ void Read(Changes* changes, const TriggerData* trigger) {
         ReadRows(&reader, trigger);
     }
     changes->reading = false;
+    if (AnyChange(changes)) {
+        RememberFollowed();
+    }
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(context);
 }
@@ -275,6 +425,7 @@ Changes* MakeChanges(Projection* projection, Source* source) {
         changes->starts[i] = MakeStarts(source->paths[i], context);
         PrepareExpressions(projection, &source->paths[i]);
     }
+    PreparePatches(projection, source->patch);
     changes->keys = MakeProjectionKeys(projection, context);
     MemoryContextSwitchTo(caller);
     return changes;
@@ -298,11 +449,14 @@ void FinishChanges(Changes* changes) {
     MemoryContextDelete(changes->context);
 }
 
+// They have been applied, or the transaction that did it has been undone: which of them is not
+// known, so that their keys are recomputed the next time.
 void RewindChanges(Changes* changes) {
     bool all = Rewind(&changes->keys);
     for (int i = 0; i < changes->source->path_count; ++i) {
         all = Rewind(&changes->starts[i]) && all;
     }
+    GiveUpPatches(changes);
     changes->everything = changes->everything || !all;
     changes->keep = false;
 }
@@ -319,7 +473,43 @@ bool AnyChange(const Changes* changes) {
             return true;
         }
     }
-    return changes->null_key;
+    return changes->null_key || changes->patches.count > 0;
+}
+
+bool OnlyPatches(const Changes* changes) {
+    return changes->patches.count > 0 && !changes->everything && !changes->reading &&
+           !changes->null_key && IsEmpty(&changes->starts[0]) && IsEmpty(&changes->keys);
+}
+
+void GiveUpPatches(Changes* changes) {
+    PatchList* list = &changes->patches;
+    for (int i = 0; i < list->count; ++i) {
+        Add(&changes->starts[0], list->patches[i]->start);
+    }
+    changes->any_row = changes->any_row || list->count > 0;
+    if (list->context != nullptr) {
+        MemoryContextDelete(list->context);
+    }
+    *list = {};
+    changes->nested = false;
+}
+
+// Nothing is allocated in the middle of a rollback.
+void DoubtPatches(Changes* changes) {
+    if (changes->nested) {
+        changes->recomputed = kNever;
+    }
+}
+
+void SettlePatches(Changes* changes) {
+    if (changes->patches.count == 0) {
+        return;
+    }
+    if (changes->recomputed != changes->projection->recomputed || !PatchAllowed()) {
+        GiveUpPatches(changes);
+    } else {
+        UnitePatches(&changes->patches, changes->source->patch, &changes->starts[0]);
+    }
 }
 
 RowReader BeginRows(Changes* changes, Relation table) {
@@ -346,6 +536,7 @@ RowReader BeginRows(Changes* changes, Relation table) {
 void AddRow(RowReader* reader, TupleTableSlot* slot, bool is_new) {
     Changes* changes = reader->changes;
     changes->new_links = changes->new_links || (is_new && changes->source->linking != nullptr);
+    AddEffect(&changes->affected, changes->source->of_rows, changes->context);
     AddShaped(reader, InSourceShape(reader, slot, reader->converted_new), is_new);
 }
 
@@ -359,7 +550,7 @@ void ReadTrigger(Changes* changes, const TriggerData* trigger) {
         pg::Failure failure;
         (void)pg::AttemptUnlessRetryable([&] { Read(changes, trigger); }, &failure);
     } else {
-        Read(changes, trigger);
+        InContext(changes->projection, [&] { Read(changes, trigger); });
     }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "projection/keys.hpp"
+#include "projection/patch.hpp"
 #include "projection/projection.hpp"
 
 extern "C" {
@@ -22,8 +23,12 @@ struct Changes {
     bool new_rows;          // one came, or is another now
     bool new_links;         // paths of other rows may go through it as they did not before
     bool everything;        // not known row by row: all keys are affected
+    Effect affected;        // what the rows can affect, of those that triggers have shown
     Tuplestorestate* rows;  // the changed rows, old and new, for a user's mapping query; or null
     KeySet keys;            // where they have been mapped already
+    PatchList patches;      // of the only path, beside its starts
+    uint64 recomputed;      // the projection's, when the first of them came
+    bool nested;            // one came in a subtransaction
     bool reading;           // or an error has left it half read
     bool keep;              // a flush follows it that may be undone: it is to be followed again
 };
@@ -39,6 +44,18 @@ void RewindChanges(Changes* changes);
 
 bool AnyChange(const Changes* changes);
 
+// Whether they are nothing but patches.
+bool OnlyPatches(const Changes* changes);
+
+// Has the keys recomputed that the patches were for.
+void GiveUpPatches(Changes* changes);
+
+// A subtransaction has been rolled back: patches that may have come in it are not certain any more.
+void DoubtPatches(Changes* changes);
+
+// Gives up patches that are not certain any more, and unites the others, for a flush.
+void SettlePatches(Changes* changes);
+
 // Adds what the trigger saw: the rows of its transition tables, or its row; everything for a
 // TRUNCATE. Updates that leave every watched column as it was, bit for bit, are left out.
 void ReadTrigger(Changes* changes, const TriggerData* trigger);
@@ -51,6 +68,7 @@ struct RowReader {
     TupleTableSlot* converted_old;
     TupleTableSlot* converted_new;
     ExprContext* expressions;
+    bool patching;  // changes may be patches
 };
 
 RowReader BeginRows(Changes* changes, Relation table);

@@ -95,6 +95,13 @@ void Defer(Projection* projection, Source* source, const TriggerData* trigger) {
     }
 }
 
+void DoubtDeferred() {
+    ListCell* cell;
+    foreach (cell, deferred != nullptr ? deferred->changes : NIL) {
+        DoubtPatches(static_cast<Changes*>(lfirst(cell)));
+    }
+}
+
 bool AnyDeferred() {
     return deferred != nullptr && deferred->changes != NIL;
 }

@@ -13,6 +13,9 @@ namespace freshcrm::projection {
 // once, since they may not be there any more at the end.
 void Defer(Projection* projection, Source* source, const TriggerData* trigger);
 
+// At the end of a subtransaction that is rolled back.
+void DoubtDeferred();
+
 bool AnyDeferred();
 bool AnyDeferred(Mode mode);
 

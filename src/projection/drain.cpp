@@ -81,8 +81,9 @@ void DrainKeyByKey(Projection* projection, QueuedBatch* batch) {
         (void)RecomputeAll(projection);
         return;
     }
+    PatchedKeys none = MakePatchedKeys(CurrentMemoryContext);
     const bool null_key =
-        TraceAffected(projection, batch->changes, &batch->keys) || batch->null_key;
+        TraceAffected(projection, batch->changes, &batch->keys, &none) || batch->null_key;
     for (KeySet piece; NextPiece(&batch->keys, kKeysAtOnce, &piece);) {
         TryEachKey(projection, &piece, batch);
     }

@@ -2,6 +2,7 @@
 
 #include "pg/names.hpp"
 #include "pg/owner_scope.hpp"
+#include "projection/applied.hpp"
 #include "projection/dependencies.hpp"
 #include "projection/options.hpp"
 #include "projection/wanted_index.hpp"
@@ -181,45 +182,54 @@ Datum WatchedColumns(const Source& source) {
         construct_array(names, count, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
 }
 
+// Where rows of the result are put, and what all rows of a base table have.
+struct Explanation {
+    const Source* source;
+    Datum watched;
+    Datum applied;
+    ReturnSetInfo* result;
+};
+
 // A row of the result; `query` and `index` may be null.
-void AddRow(const Source& source, const char* traced, const char* query, const WantedIndex* index,
-            ReturnSetInfo* result) {
+void AddRow(const Explanation& of, const char* traced, const char* query,
+            const WantedIndex* index) {
     const char* ddl = nullptr;
     bool exists = false;
     if (index != nullptr) {
         ddl = Ddl(*index);
         exists = Exists(*index);
     }
-    Datum values[] = {ObjectIdGetDatum(source.relid),
+    Datum values[] = {ObjectIdGetDatum(of.source->relid),
                       CStringGetTextDatum(traced),
                       query != nullptr ? CStringGetTextDatum(query) : Datum{0},
-                      WatchedColumns(source),
+                      of.watched,
                       ddl != nullptr ? CStringGetTextDatum(ddl) : Datum{0},
-                      BoolGetDatum(exists)};
-    bool nulls[] = {false, false, query == nullptr, false, ddl == nullptr, ddl == nullptr};
-    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+                      BoolGetDatum(exists),
+                      of.applied};
+    bool nulls[] = {false, false, query == nullptr, false, ddl == nullptr, ddl == nullptr, false};
+    tuplestore_putvalues(of.result->setResult, of.result->setDesc, values, nulls);
 }
 
 // Rows for indexes; one without when there is none.
-void AddRows(const Source& source, const char* traced, const char* query, const List* indexes,
-             ReturnSetInfo* result) {
+void AddRows(const Explanation& of, const char* traced, const char* query, const List* indexes) {
     if (indexes == NIL) {
-        AddRow(source, traced, query, nullptr, result);
+        AddRow(of, traced, query, nullptr);
     }
     ListCell* cell;
     foreach (cell, indexes) {
-        AddRow(source, traced, query, static_cast<WantedIndex*>(lfirst(cell)), result);
+        AddRow(of, traced, query, static_cast<WantedIndex*>(lfirst(cell)));
     }
 }
 
-void ExplainSource(const Source& source, ReturnSetInfo* result) {
+void ExplainSource(const Explanation& of) {
+    const Source& source = *of.source;
     const char* traced = "mapped";
     bool own_row = source.reads != NIL;  // one without a mapping query
     if (const Fallback* fallback = source.fallback) {
         traced = fallback->query != nullptr ? "query" : "full";
         own_row = own_row || fallback->query == nullptr;
         if (fallback->query != nullptr) {
-            AddRow(source, traced, fallback->query, nullptr, result);
+            AddRow(of, traced, fallback->query, nullptr);
         }
     }
     for (int i = 0; i < source.path_count; ++i) {
@@ -228,11 +238,11 @@ void ExplainSource(const Source& source, ReturnSetInfo* result) {
             traced = "direct";
             own_row = true;
         } else {
-            AddRows(source, "mapped", path.query_shown, path.indexes, result);
+            AddRows(of, "mapped", path.query_shown, path.indexes);
         }
     }
     if (own_row) {
-        AddRows(source, traced, nullptr, source.reads, result);
+        AddRows(of, traced, nullptr, source.reads);
     }
 }
 
@@ -258,7 +268,8 @@ void ForEachWanted(const Lineage* lineage, Use use) {
 
 void ExplainLineage(const Lineage* lineage, ReturnSetInfo* result) {
     for (int i = 0; i < lineage->source_count; ++i) {
-        ExplainSource(lineage->sources[i], result);
+        const Source& source = lineage->sources[i];
+        ExplainSource({&source, WatchedColumns(source), Applied(lineage, source), result});
     }
 }
 

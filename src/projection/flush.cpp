@@ -9,8 +9,11 @@
 #include "projection/links.hpp"
 #include "projection/locks.hpp"
 #include "projection/maintain.hpp"
+#include "projection/narrow.hpp"
+#include "projection/patch_order.hpp"
 #include "projection/queue.hpp"
 #include "projection/recompute.hpp"
+#include "projection/target_writer.hpp"
 #include "projection/trace.hpp"
 #include "projection/worker.hpp"
 
@@ -147,6 +150,13 @@ bool AffectAllKeys(const Projection* projection, const List* changes) {
     return false;
 }
 
+void FinishAll(const List* list) {
+    ListCell* cell;
+    foreach (cell, list) {
+        FinishChanges(static_cast<Changes*>(lfirst(cell)));
+    }
+}
+
 void QueueAll(const List* list, const char* error) {
     ListCell* cell;
     foreach (cell, list) {
@@ -171,7 +181,7 @@ bool TryChanges(Projection* projection, const List* list, pg::Failure* failure) 
         static_cast<Changes*>(lfirst(cell))->keep = true;
     }
     const bool followed =
-        pg::AttemptUnlessRetryable([&] { RecomputeChanges(projection, list); }, failure);
+        pg::AttemptUnlessRetryable([&] { RecomputeChanges(projection, list, true); }, failure);
     foreach (cell, list) {
         RewindChanges(static_cast<Changes*>(lfirst(cell)));
     }
@@ -209,6 +219,71 @@ void RecomputeOrQueue(Projection* projection, const List* list) {
     }
 }
 
+void SettleAll(const List* list) {
+    ListCell* cell;
+    foreach (cell, list) {
+        SettlePatches(static_cast<Changes*>(lfirst(cell)));
+    }
+}
+
+bool OnlyPatches(const List* list) {
+    ListCell* cell;
+    foreach (cell, list) {
+        if (!OnlyPatches(static_cast<Changes*>(lfirst(cell)))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Whether following the changes calls nothing that needs the owner's rights and settings, nor SPI.
+bool AreHarmless(const Projection* projection, const List* list) {
+    if (projection->on_error == OnError::kStale || projection->layout == nullptr ||
+        !projection->layout->harmless || !OnlyPatches(list)) {
+        return false;
+    }
+    ListCell* cell;
+    foreach (cell, list) {
+        const auto* changes = static_cast<Changes*>(lfirst(cell));
+        const Source* source = changes->source;
+        if (changes->projection != projection || !source->patch->harmless ||
+            !source->paths[0].direct()) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Returns false when the keys have to be recomputed after all.
+bool PatchAlone(Projection* projection, const List* list) {
+    SettleAll(list);
+    if (!OnlyPatches(list)) {
+        return false;
+    }
+    MemoryContext caller = MemoryContextSwitchTo(queue->context);
+    KeySet again = MakeProjectionKeys(projection, queue->context);
+    InContext(projection, [&] {
+        PatchedKeys patched = MakePatchedKeys(queue->context);
+        ListCell* cell;
+        foreach (cell, list) {
+            TracePatches(static_cast<Changes*>(lfirst(cell)), &patched);
+        }
+        SettlePatchedKeys(projection, &patched, &again);
+        LockKeys(projection, &again, &patched);
+        ApplyPatches(projection, &patched, &again);
+    });
+    if (!IsEmpty(&again)) {
+        SortUnique(&again);
+        Maintain(projection, [&] {
+            (void)RecomputeKeys(projection, &again, Write::kIfDifferent, AffectedBy(list));
+        });
+    }
+    FinishAll(list);
+    RememberFollowed();
+    MemoryContextSwitchTo(caller);
+    return true;
+}
+
 void FlushNext() {
     const int32 id = NextProjection()->id;
     const List* list = TakeWaiting(id);
@@ -216,11 +291,15 @@ void FlushNext() {
     if (projection == nullptr) {
         return;  // dropped since
     }
+    if (AreHarmless(projection, list) && PatchAlone(projection, list)) {
+        return;
+    }
     Maintain(projection, [&] {
+        SettleAll(list);
         if (projection->on_error == OnError::kStale && AnyChange(list)) {
             RecomputeOrQueue(projection, list);
         } else {
-            RecomputeChanges(projection, list);
+            RecomputeChanges(projection, list, true);
         }
     });
 }
@@ -263,8 +342,19 @@ void OnTransactionEvent(XactEvent event, void*) {
     }
 }
 
+void DoubtWaiting() {
+    ListCell* cell;
+    foreach (cell, queue != nullptr ? queue->waiting : NIL) {
+        DoubtPatches(static_cast<Changes*>(lfirst(cell)));
+    }
+}
+
 void OnSubtransactionEvent(SubXactEvent event, SubTransactionId, SubTransactionId, void*) {
     const int nest_level = GetCurrentTransactionNestLevel();
+    if (event == SUBXACT_EVENT_ABORT_SUB) {
+        DoubtDeferred();
+        DoubtWaiting();
+    }
     if (queue == nullptr) {
         return;
     }
@@ -345,12 +435,11 @@ void QueueDeferred() {
         LockRelationOid(static_cast<Changes*>(lfirst(cell))->projection->target, RowExclusiveLock);
     }
     QueueAll(taken, nullptr);
-    foreach (cell, taken) {
-        FinishChanges(static_cast<Changes*>(lfirst(cell)));
-    }
+    FinishAll(taken);
 }
 
-bool TraceAffected(Projection* projection, const List* changes, KeySet* keys) {
+bool TraceAffected(Projection* projection, const List* changes, KeySet* keys,
+                   PatchedKeys* patched) {
     bool null_key = false;
     LockHalves(projection, changes);
     LockChangedLinks(projection, changes);
@@ -359,30 +448,41 @@ bool TraceAffected(Projection* projection, const List* changes, KeySet* keys) {
     foreach (cell, changes) {
         auto* of_source = static_cast<Changes*>(lfirst(cell));
         TraceKeys(of_source, keys);
+        TracePatches(of_source, patched);
         null_key = null_key || of_source->null_key;
     }
     PopActiveSnapshot();
+    if (keys->spill != nullptr) {
+        for (int i = 0; i < patched->count; ++i) {
+            Add(keys, patched->items[i].key);
+        }
+        patched->count = 0;
+    }
     SortUnique(keys);
+    SettlePatchedKeys(projection, patched, keys);
     LockNewLinks(projection, changes, keys);
     return null_key;
 }
 
-void RecomputeChanges(Projection* projection, const List* changes) {
+void RecomputeChanges(Projection* projection, const List* changes, bool narrow) {
     const bool any = AnyChange(changes);
     if (any && AffectAllKeys(projection, changes)) {
         (void)RecomputeAll(projection);
     } else if (any) {
         KeySet keys = MakeProjectionKeys(projection, CurrentMemoryContext);
-        const bool null_key = TraceAffected(projection, changes, &keys);
-        (void)RecomputeKeys(projection, &keys);
+        PatchedKeys patched = MakePatchedKeys(CurrentMemoryContext);
+        const bool null_key = TraceAffected(projection, changes, &keys, &patched);
+        const Effect affected = narrow ? AffectedBy(changes) : kWholeRow;
+        if (patched.count > 0) {
+            RecomputeAndPatch(projection, &keys, &patched, affected);
+        } else {
+            (void)RecomputeKeys(projection, &keys, Write::kIfDifferent, affected);
+        }
         if (null_key) {
             CheckNoNullKey(projection);
         }
     }
-    ListCell* cell;
-    foreach (cell, changes) {
-        FinishChanges(static_cast<Changes*>(lfirst(cell)));
-    }
+    FinishAll(changes);
 }
 
 void InitFlush() {

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "projection/changes.hpp"
+#include "projection/patching.hpp"
 
 namespace freshcrm::projection {
 
@@ -37,12 +38,13 @@ void BeginWrite(const Projection* projection);
 void EndWrite();
 
 // Recomputes what changes of a projection lead to, then frees them. A list of Changes*, each of
-// another source. Within Maintain().
-void RecomputeChanges(Projection* projection, const List* changes);
+// another source. Within Maintain(). With `narrow` only what they affect, where they have all been
+// read from triggers and the target was right before them.
+void RecomputeChanges(Projection* projection, const List* changes, bool narrow = false);
 
-// Which keys changes lead to, unless all are affected: adds them to `keys`, which it sorts, and
-// locks what led to them. Returns whether a row of the view may have a NULL key.
-bool TraceAffected(Projection* projection, const List* changes, KeySet* keys);
+// Which keys changes lead to, unless all are affected: adds them to `keys`, which it sorts, or to
+// `patched`, and locks what led to them. Returns whether a row of the view may have a NULL key.
+bool TraceAffected(Projection* projection, const List* changes, KeySet* keys, PatchedKeys* patched);
 
 // Registers callbacks that see to it that no transaction or subtransaction is committed with a
 // queue that is not worked off; once a backend.

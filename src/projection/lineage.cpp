@@ -3,8 +3,10 @@
 #include "pg/guard.hpp"
 #include "pg/names.hpp"
 #include "pg/owner_scope.hpp"
+#include "projection/column_flow.hpp"
 #include "projection/link_query.hpp"
 #include "projection/mapping.hpp"
+#include "projection/patchable.hpp"
 #include "projection/query_walk.hpp"
 #include "projection/traceable.hpp"
 #include "projection/wanted_index.hpp"
@@ -75,8 +77,9 @@ List* ToList(const std::vector<T>& values) {
     return list;
 }
 
-FlatPath* Flatten(const core::LineagePath& path) {
+FlatPath* Flatten(int changed, const core::LineagePath& path) {
     auto* flat = static_cast<FlatPath*>(palloc0(sizeof(FlatPath)));
+    flat->changed = changed;
     for (const int table : path.tables) {
         flat->tables = lappend_int(flat->tables, table);
     }
@@ -91,7 +94,7 @@ List* FindFlatPaths(const WalkedView& view, int changed) {
     return pg::Call([&] {
         List* flat = NIL;
         for (const core::LineagePath& path : paths) {
-            flat = lappend(flat, Flatten(path));
+            flat = lappend(flat, Flatten(changed, path));
         }
         return flat;
     });
@@ -226,7 +229,8 @@ Lineage* TraceLineage(Oid source, const List* keys, const List* fallbacks) {
     for (int i = 0; i < lineage->key_count; ++i) {
         attnums = lappend_int(attnums, lineage->keys[i].attnum);
     }
-    const WalkedView& view = *WalkView(source, attnums, fallbacks);
+    WalkedView* walked = WalkView(source, attnums, fallbacks);
+    const WalkedView& view = *walked;
     const int occurrences = list_length(view.occurrences);
     lineage->sources =
         static_cast<Source*>(palloc0(sizeof(Source) * static_cast<Size>(occurrences)));
@@ -247,11 +251,13 @@ Lineage* TraceLineage(Oid source, const List* keys, const List* fallbacks) {
     foreach (cell, flats) {
         AddLinking(lineage, view, *static_cast<FlatPath*>(lfirst(cell)));
     }
+    FindPatches(lineage, walked, flats);
     foreach (cell, ReadIndexes(view)) {
         auto* index = static_cast<WantedIndex*>(lfirst(cell));
         Source* read = SourceOf(lineage, index->relid);
         read->reads = lappend(read->reads, index);
     }
+    TraceEffects(walked, lineage);
     lineage->view_count = list_length(view.views);
     lineage->views =
         static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(lineage->view_count)));

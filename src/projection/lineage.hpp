@@ -14,6 +14,7 @@ extern "C" {
 #include "nodes/execnodes.h"
 }
 
+#include "projection/effect.hpp"
 #include "projection/fallback.hpp"
 
 namespace freshcrm::projection {
@@ -73,11 +74,15 @@ struct Path {
     bool direct() const { return query_one == nullptr; }
 };
 
+struct RowPatch;
+
 // A base table of the view.
 struct Source {
     Oid relid;
     Bitmapset* watched;  // attributes that the view reads; an update of others changes nothing
     bool whole_row;      // it reads the row as one value, with whatever columns the table has
+    Effect of_rows;      // what rows that come and go affect
+    Effect* of_columns;  // by attribute, of those watched: what it affects that they are others
     Bitmapset* linking;  // attributes by which paths of other rows go through its rows
     int path_count;      // at least one for each occurrence in the view, the same ones united; none
                          // with a fallback
@@ -85,7 +90,8 @@ struct Source {
     const Fallback* fallback;  // or null
     SPIPlanPtr user_plan;      // of `fallback`, prepared when first needed (user_mapping.hpp)
     List* reads;  // of WantedIndex*: the indexes by which the view reads the table for a key
-    int64 shape;  // ShapeOf() (packed.hpp), when first needed; else 0
+    int64 shape;      // ShapeOf() (packed.hpp), when first needed; else 0
+    RowPatch* patch;  // how its changes are applied without a query (patch.hpp), or null
 };
 
 // A key column: its attribute number in the view, its type and collation.

@@ -60,6 +60,15 @@ bool MapsByQuery(const Source* source) {
     return source->fallback != nullptr && source->fallback->query != nullptr;
 }
 
+uint32 HashOfStart(uint32 seed, Path* path, const Datum* start) {
+    uint32 hash = seed;
+    for (int i = 0; i < path->link_count; ++i) {
+        Link* link = &path->links[i];
+        hash = HashWith(hash, &link->hash_start, link->collation, start[link->start]);
+    }
+    return hash;
+}
+
 // Returns false when there are too many to be locked one by one.
 bool AddChanged(const Lineage* lineage, const Changes* changes, Hashes* hashes) {
     Source* source = changes->source;
@@ -72,17 +81,16 @@ bool AddChanged(const Lineage* lineage, const Changes* changes, Hashes* hashes) 
         if (path->direct()) {
             continue;
         }
-        if (starts->spill != nullptr || starts->count > MostKeyLocks()) {
+        const PatchList& patches = changes->patches;
+        if (starts->spill != nullptr || starts->count + patches.count > MostKeyLocks()) {
             return false;
         }
+        const uint32 seed = Seed(lineage, source, i);
         for (int j = 0; j < starts->count; ++j) {
-            uint32 hash = Seed(lineage, source, i);
-            for (int k = 0; k < path->link_count; ++k) {
-                Link* link = &path->links[k];
-                hash = HashWith(hash, &link->hash_start, link->collation,
-                                Tuple(starts, j)[link->start]);
-            }
-            Add(hashes, hash);
+            Add(hashes, HashOfStart(seed, path, Tuple(starts, j)));
+        }
+        for (int j = 0; j < patches.count; ++j) {
+            Add(hashes, HashOfStart(seed, path, patches.patches[j]->start));
         }
     }
     return true;

@@ -115,17 +115,21 @@ void LockPath(const Projection* projection, uint32 hash, LOCKMODE mode) {
     }
 }
 
-void LockKeys(Projection* projection, const KeySet* keys) {
-    if (!LockFew(projection, keys->spill != nullptr ? INT_MAX : keys->count,
-                 Hashable(projection))) {
+void LockKeys(Projection* projection, const KeySet* keys, const PatchedKeys* patched) {
+    const int more = patched == nullptr ? 0 : patched->count;
+    const int count = keys->count + more;
+    if (!LockFew(projection, keys->spill != nullptr ? INT_MAX : count, Hashable(projection))) {
         return;
     }
-    auto* hashes = static_cast<uint32*>(palloc(sizeof(uint32) * static_cast<Size>(keys->count)));
+    auto* hashes = static_cast<uint32*>(palloc(sizeof(uint32) * static_cast<Size>(count)));
     for (int i = 0; i < keys->count; ++i) {
         hashes[i] = Hash(projection, Tuple(keys, i));
     }
-    std::sort(hashes, hashes + keys->count);
-    const uint32* end = std::unique(hashes, hashes + keys->count);
+    for (int i = 0; i < more; ++i) {
+        hashes[keys->count + i] = Hash(projection, patched->items[i].key);
+    }
+    std::sort(hashes, hashes + count);
+    const uint32* end = std::unique(hashes, hashes + count);
     for (const uint32* hash = hashes; hash != end; ++hash) {
         Lock(Tag(projection, *hash, kKeyLock), ExclusiveLock);
     }

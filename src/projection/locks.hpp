@@ -17,6 +17,7 @@
 #pragma once
 
 #include "projection/keys.hpp"
+#include "projection/patching.hpp"
 #include "projection/projection.hpp"
 
 namespace freshcrm::projection {
@@ -33,8 +34,9 @@ void LockLinks(const Projection* projection, const uint32* hashes, int count, bo
 // Locks a path as a whole (halves.cpp), in a mode that goes with other modes of itself.
 void LockPath(const Projection* projection, uint32 hash, LOCKMODE mode);
 
-// Locks the keys of a sorted set. May wait; 40P01 on a deadlock, 55P03 on lock_timeout.
-void LockKeys(Projection* projection, const KeySet* keys);
+// Locks the keys of a set and those of patches. May wait; 40P01 on a deadlock, 55P03 on
+// lock_timeout.
+void LockKeys(Projection* projection, const KeySet* keys, const PatchedKeys* patched = nullptr);
 
 // Locks all keys and links.
 void LockAllKeys(const Projection* projection);

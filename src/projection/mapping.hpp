@@ -9,6 +9,7 @@ namespace freshcrm::projection {
 
 // A core::LineagePath as plain memory.
 struct FlatPath {
+    int changed;       // the occurrence that it sets out from
     List* tables;      // of occurrences
     List* conditions;  // of core::PathCondition*
     List* key;         // of core::ColumnRef*

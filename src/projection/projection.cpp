@@ -6,6 +6,7 @@
 #include "projection/definition.hpp"
 #include "projection/dependencies.hpp"
 #include "projection/options.hpp"
+#include "projection/target_writer.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -172,6 +173,17 @@ List* KeysOfView(const Projection* projection, const Definition* definition) {
     return keys;
 }
 
+// A patch reads no table, but its values must not reach an owner who may not read them. (A change
+// of these rights is one of the table's.)
+void ForgetUnreadable(Projection* projection) {
+    for (int i = 0; i < projection->lineage->source_count; ++i) {
+        Source* source = &projection->lineage->sources[i];
+        if (pg_class_aclcheck(source->relid, projection->owner, ACL_SELECT) != ACLCHECK_OK) {
+            source->patch = nullptr;
+        }
+    }
+}
+
 void LockRelations(Oid source, Oid target) {
     LockRelationOid(source, AccessShareLock);
     // A standby verifies, and cannot take the lock of a writer.
@@ -218,6 +230,8 @@ Projection* Load(int32 id, bool maintained) {
                                       projection->lineage->keys[i], context);
     }
     projection->digester = etag::MakeRowDigester(projection->columns, context);
+    projection->layout = ReadLayout(projection);
+    ForgetUnreadable(projection);
     MemoryContextSwitchTo(caller);
     projection->valid = changes == changes_before;
     return projection;

@@ -10,8 +10,10 @@
 
 namespace freshcrm::projection {
 
-struct Definition;  // definition.hpp
-struct Counter;     // counts.hpp
+struct Counter;       // counts.hpp
+struct Counter;       // counts.hpp
+struct Definition;    // definition.hpp
+struct TargetLayout;  // target_writer.hpp
 
 // The bookkeeping columns of a target; a view cannot have columns of these names.
 inline constexpr const char* kUpdatedAt = "updated_at";
@@ -27,6 +29,13 @@ struct Statements {
     SPIPlanPtr insert;
     SPIPlanPtr update;
     SPIPlanPtr remove;
+};
+
+// The diffs of some of the view's columns (statements.hpp), prepared when first needed.
+struct NarrowDiff {
+    Bitmapset* columns;
+    SPIPlanPtr one;
+    SPIPlanPtr many;
 };
 
 // A column of the key, with its type's own functions.
@@ -66,7 +75,10 @@ struct Projection {
 
     etag::RowDigester* digester;
     Statements statements;
+    TargetLayout* layout;   // how the target is written without statements; or null
+    uint64 recomputed;      // how often keys have been recomputed, in this backend
     Counter* counter;       // null until something is counted
+    List* narrow;           // of NarrowDiff*
     MemoryContext context;  // owns all of the above
     bool valid;             // nothing that it depends on has changed since it was made
 };

@@ -225,15 +225,21 @@ List* Resolve(const Place& place, Node* node) {
     return ResolveExpression(place, node);
 }
 
-void CollectRestriction(const Place& place, Node* conjunct) {
+int OverOneRow(const Place& place, Node* condition, Node** rewritten) {
     Rewriting rewriting{place, -1, false, nullptr, false};
-    Node* rewritten = RewriteNode(conjunct, &rewriting);
-    if (!rewriting.failed && rewriting.occurrence >= 0 && rewriting.not_from == nullptr &&
-        !rewriting.grouping_sets && IsAround(place, rewriting.occurrence) &&
-        !MayBeMissing(place, rewriting.occurrence)) {
-        auto* occurrence =
-            static_cast<WalkedOccurrence*>(list_nth(place.view->occurrences, rewriting.occurrence));
-        occurrence->quals = lappend(occurrence->quals, rewritten);
+    *rewritten = RewriteNode(condition, &rewriting);
+    return rewriting.failed || rewriting.not_from != nullptr || rewriting.grouping_sets
+               ? -1
+               : rewriting.occurrence;
+}
+
+void CollectRestriction(const Place& place, Node* conjunct) {
+    Node* rewritten;
+    const int occurrence = OverOneRow(place, conjunct, &rewritten);
+    if (occurrence >= 0 && IsAround(place, occurrence) && !MayBeMissing(place, occurrence)) {
+        auto* table =
+            static_cast<WalkedOccurrence*>(list_nth(place.view->occurrences, occurrence));
+        table->quals = lappend(table->quals, rewritten);
     }
 }
 

@@ -6,6 +6,8 @@
 
 namespace freshcrm::projection {
 
+struct LevelFlow;
+
 // What each range table entry of the level stands for, by its index.
 struct Level {
     Query* query;
@@ -23,6 +25,7 @@ struct Level {
     Node** element_of;       // the array that a function unnest() has as its rows, or null
     List* branches;    // of Level*: where the level is a set operation, what its rows come from
     int branch_scope;  // of a branch: its scope
+    LevelFlow* flow;   // what its rows are made of, when first needed (level_flow.hpp)
 };
 
 // A column that an expression stands for, and the branches of set operations that it comes from.
@@ -56,6 +59,10 @@ List* ResolveOutput(WalkedView* view, Level* level, AttrNumber resno);
 
 // The column that stands for an expression over the columns of the occurrence.
 WalkedColumn ExpressionColumn(WalkedView* view, int occurrence, Expr* expression);
+
+// The occurrence over whose row alone a condition is, or -1; `rewritten` is it with the row's columns
+// as Vars of relation 1.
+int OverOneRow(const Place& place, Node* condition, Node** rewritten);
 
 // Records a conjunct of WHERE or ON that is over the columns of one base table, if it holds for
 // every row of the table that matters.

@@ -269,7 +269,9 @@ Level* WalkSublinkQuery(const Place& place, Query* query) {
     Level* level =
         MakeLevel(query, place.level, AddScope(place.view, place.scope, ScopeKind::kSublink),
                   place.level->name, nullptr);
+    place.view->sublinks = lappend(place.view->sublinks, level);
     WalkLevel(place.view, level);
+    place.view->sublinks = lappend(place.view->sublinks, level);
     return level;
 }
 

@@ -71,7 +71,8 @@ struct WalkedView {
     int set_operations;
     Oid owner;  // of the view
     const List* fallbacks;
-    Level* top;  // of the view's own query (query_level.hpp)
+    Level* top;      // of the view's own query (query_level.hpp)
+    List* sublinks;  // of Level*, of the queries of sublinks
 };
 
 // Walks the view's query and resolves the target columns `keys` (attribute numbers of the view).

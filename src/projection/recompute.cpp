@@ -7,6 +7,8 @@
 #include "projection/flush.hpp"
 #include "projection/links.hpp"
 #include "projection/locks.hpp"
+#include "projection/narrow.hpp"
+#include "projection/patch_order.hpp"
 #include "projection/statements.hpp"
 
 extern "C" {
@@ -53,11 +55,27 @@ struct DiffReader {
     Counts counts;
     DiffRow row;
     KeyChecker unique;
+    NarrowDiff* narrow;  // null: whole rows are read
+    KeySet* again;       // keys of which the whole row is still to be read; null: none
 };
+
+void ReadAgain(DiffReader* reader, const Datum* key) {
+    if (reader->again == nullptr) {
+        reader->again = static_cast<KeySet*>(palloc(sizeof(KeySet)));
+        *reader->again = MakeProjectionKeys(reader->projection, CurrentMemoryContext);
+    }
+    Add(reader->again, key);
+}
 
 void ApplyRow(DiffReader* reader) {
     Projection* projection = reader->projection;
     DiffRow* row = &reader->row;
+    if (reader->narrow != nullptr && !IsReliable(projection, reader->narrow, row)) {
+        if (row->in_view || row->in_target) {
+            ReadAgain(reader, row->in_view ? row->view_key : row->target_key);
+        }
+        return;
+    }
     if (!row->in_view) {
         if (row->in_target) {
             ApplyDelete(projection, row);
@@ -93,21 +111,36 @@ void ApplyRows(DiffReader* reader) {
 
 void ApplyKeys(DiffReader* reader, KeySet* keys) {
     Projection* projection = reader->projection;
+    NarrowDiff* narrow = reader->narrow;
     auto* arrays =
         static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(projection->key_count)));
     for (KeySet piece; NextPiece(keys, kBatch, &piece);) {
         if (piece.count == 1) {
-            pg::Select(DiffOne(projection), piece.values, nullptr);
+            pg::Select(narrow != nullptr ? DiffOne(projection, narrow) : DiffOne(projection),
+                       piece.values, nullptr);
             ApplyRows(reader);
         } else {
             ToArrays(&piece, arrays);
-            pg::Select(DiffMany(projection), arrays, nullptr);
+            pg::Select(narrow != nullptr ? DiffMany(projection, narrow) : DiffMany(projection),
+                       arrays, nullptr);
             ApplyRows(reader);
             for (int i = 0; i < projection->key_count; ++i) {
                 pfree(DatumGetPointer(arrays[i]));
             }
         }
-        CountApplied(projection, Applied::kWholeRow, static_cast<uint64>(piece.count));
+        CountApplied(projection, narrow != nullptr ? Applied::kNarrow : Applied::kWholeRow,
+                     static_cast<uint64>(piece.count));
+    }
+}
+
+void ApplyKeysWith(DiffReader* reader, KeySet* keys, NarrowDiff* narrow) {
+    reader->narrow = narrow;
+    ApplyKeys(reader, keys);
+    reader->narrow = nullptr;
+    if (reader->again != nullptr) {
+        SortUnique(reader->again);
+        reader->unique = MakeKeyChecker(reader->projection);
+        ApplyKeys(reader, reader->again);
     }
 }
 
@@ -133,6 +166,8 @@ Counts Run(Projection* projection, Snapshot snapshot, bool null_is_key, Write wr
     }
     apply(&reader);
     PopActiveSnapshot();
+    ++projection->recomputed;
+    RememberFollowed();
     EndWrite();
     CountUnchanged(projection, static_cast<uint64>(reader.counts.unchanged));
     return reader.counts;
@@ -151,14 +186,29 @@ KeySet MakeProjectionKeys(const Projection* projection, MemoryContext context) {
     return MakeKeySet(context, projection->key_count, types, collations);
 }
 
-Counts RecomputeKeys(Projection* projection, KeySet* keys, Write write) {
+Counts RecomputeKeys(Projection* projection, KeySet* keys, Write write, const Effect& affected) {
     if (IsEmpty(keys)) {
         return Counts{};
     }
     LockHalfLinks(projection, keys);
     LockKeys(projection, keys);
+    NarrowDiff* narrow =
+        write == Write::kIfDifferent ? FindNarrowDiff(projection, affected) : nullptr;
     return Run(projection, nullptr, false, write,
-               [&](DiffReader* reader) { ApplyKeys(reader, keys); });
+               [&](DiffReader* reader) { ApplyKeysWith(reader, keys, narrow); });
+}
+
+void RecomputeAndPatch(Projection* projection, KeySet* keys, const PatchedKeys* patched,
+                       const Effect& affected) {
+    if (!IsEmpty(keys)) {
+        LockHalfLinks(projection, keys);
+    }
+    LockKeys(projection, keys, patched);
+    (void)RecomputeKeys(projection, keys, Write::kIfDifferent, affected);
+    KeySet again = MakeProjectionKeys(projection, CurrentMemoryContext);
+    ApplyPatches(projection, patched, &again);
+    SortUnique(&again);
+    (void)RecomputeKeys(projection, &again, Write::kIfDifferent, affected);
 }
 
 Counts RecomputeAll(Projection* projection, Snapshot snapshot) {

@@ -5,7 +5,7 @@
 // see, and whatever the view's expressions raise.
 #pragma once
 
-#include "projection/keys.hpp"
+#include "projection/patching.hpp"
 #include "projection/projection.hpp"
 
 extern "C" {
@@ -30,8 +30,14 @@ enum class Write {
 };
 
 // The keys of a set that has been sorted: locked, then read with a fresh snapshot, compared with
-// the target, and written.
-Counts RecomputeKeys(Projection* projection, KeySet* keys, Write write = Write::kIfDifferent);
+// the target, and written. `affected` is all that can differ there; it counts only where the tag
+// decides.
+Counts RecomputeKeys(Projection* projection, KeySet* keys, Write write = Write::kIfDifferent,
+                     const Effect& affected = kWholeRow);
+
+// The same, and patches of other keys.
+void RecomputeAndPatch(Projection* projection, KeySet* keys, const PatchedKeys* patched,
+                       const Effect& affected);
 
 // All keys of the view and the target, locked, then read with `snapshot`: null for a fresh one.
 // Raises 23502 too, for a NULL key.

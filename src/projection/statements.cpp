@@ -45,6 +45,16 @@ const char* Columns(const Projection* projection, In where, const char* prefix) 
                 [&](int i) { return psprintf("%s%s", prefix, ColumnName(projection, where, i)); });
 }
 
+const char* ColumnsOf(const Projection* projection, const Bitmapset* set, In where,
+                      const char* prefix) {
+    StringInfoData list;
+    initStringInfo(&list);
+    for (int i = -1; (i = bms_next_member(set, i)) >= 0;) {
+        appendStringInfo(&list, ", %s%s", prefix, ColumnName(projection, where, i - 1));
+    }
+    return list.data;
+}
+
 const char* KeyColumns(const Projection* projection, In where, const char* prefix) {
     return Join(projection->key_count, ", ",
                 [&](int i) { return psprintf("%s%s", prefix, KeyName(projection, where, i)); });
@@ -109,18 +119,67 @@ const char* BelowJoin(const Projection* projection) {
     return "";
 }
 
+// What a diff reads of the view, and what it returns.
+struct DiffColumns {
+    const char* read;
+    const char* returned;
+    const char* more;  // after the tag: ", t.a, …"
+};
+
+DiffColumns AllColumns(const Projection* projection) {
+    return {"*", Columns(projection, In::kView, "v."), ""};
+}
+
+bool IsKey(const Projection* projection, int attnum) {
+    for (int i = 0; i < projection->key_count; ++i) {
+        if (projection->keys[i].attnum == attnum) {
+            return true;
+        }
+    }
+    return false;
+}
+
+DiffColumns NarrowColumns(const Projection* projection, const NarrowDiff* narrow) {
+    const auto column = [&](int i) {
+        const bool of_view = bms_is_member(i + 1, narrow->columns) || IsKey(projection, i + 1);
+        return of_view ? psprintf("v.%s", ColumnName(projection, In::kView, i))
+                       : psprintf("t.%s", ColumnName(projection, In::kTarget, i));
+    };
+    return {psprintf("%s%s", KeyColumns(projection, In::kView, "x."),
+                     ColumnsOf(projection, narrow->columns, In::kView, "x.")),
+            Join(ColumnCount(projection), ", ", column),
+            ColumnsOf(projection, narrow->columns, In::kTarget, "t.")};
+}
+
 // FULL JOIN of the view and the target, each restricted.
-const char* FullDiff(const Projection* projection, const char* of_view, const char* of_target,
-                     const char* more) {
+const char* FullDiff(const Projection* projection, const DiffColumns& columns, const char* of_view,
+                     const char* of_target) {
     return psprintf(
-        "SELECT %s, %s, t.%s%s FROM (SELECT * FROM %s AS x%s%s) AS v "
+        "SELECT %s, %s, t.%s%s FROM (SELECT %s FROM %s AS x%s%s) AS v "
         "FULL JOIN (SELECT * FROM ONLY %s AS x%s) AS t ON %s ORDER BY %s",
-        Columns(projection, In::kView, "v."), KeyColumns(projection, In::kTarget, "t."),
-        kVersionEtag, more, pg::QualifiedRelation(projection->source), of_view,
-        BelowJoin(projection), pg::QualifiedRelation(projection->target), of_target,
+        columns.returned, KeyColumns(projection, In::kTarget, "t."), kVersionEtag, columns.more,
+        columns.read, pg::QualifiedRelation(projection->source), of_view, BelowJoin(projection),
+        pg::QualifiedRelation(projection->target), of_target,
         KeyEquals(projection, In::kView, "v",
                   [&](int i) { return psprintf("t.%s", KeyName(projection, In::kTarget, i)); }),
         KeyColumns(projection, In::kView, "v."));
+}
+
+const char* OneDiff(const Projection* projection, const DiffColumns& columns) {
+    return psprintf(
+        "SELECT %s, %s, t.%s%s FROM (VALUES (1)) AS one "
+        "LEFT JOIN (SELECT %s FROM %s AS x WHERE %s%s) AS v ON true "
+        "LEFT JOIN ONLY %s AS t ON %s",
+        columns.returned, KeyColumns(projection, In::kTarget, "t."), kVersionEtag, columns.more,
+        columns.read, pg::QualifiedRelation(projection->source),
+        KeyIsParameter(projection, In::kView, "x"), BelowJoin(projection),
+        pg::QualifiedRelation(projection->target), KeyIsParameter(projection, In::kTarget, "t"));
+}
+
+const char* ManyDiff(const Projection* projection, const DiffColumns& columns) {
+    return FullDiff(projection, columns,
+                    psprintf(" WHERE %s", KeyIsInArrays(projection, In::kView)),
+                    psprintf(" WHERE %s", KeyIsInArrays(projection, In::kTarget)));
 }
 
 Oid* KeyTypes(const Projection* projection, bool arrays) {
@@ -161,38 +220,40 @@ SPIPlanPtr DiffOne(Projection* projection) {
     return Kept(
         projection, &projection->statements.diff_one, projection->key_count,
         [&] { return KeyTypes(projection, false); },
-        [&] {
-            return psprintf(
-                "SELECT %s, %s, t.%s FROM (VALUES (1)) AS one "
-                "LEFT JOIN (SELECT * FROM %s AS x WHERE %s%s) AS v ON true "
-                "LEFT JOIN ONLY %s AS t ON %s",
-                Columns(projection, In::kView, "v."), KeyColumns(projection, In::kTarget, "t."),
-                kVersionEtag, pg::QualifiedRelation(projection->source),
-                KeyIsParameter(projection, In::kView, "x"), BelowJoin(projection),
-                pg::QualifiedRelation(projection->target),
-                KeyIsParameter(projection, In::kTarget, "t"));
-        });
+        [&] { return OneDiff(projection, AllColumns(projection)); });
 }
 
 SPIPlanPtr DiffMany(Projection* projection) {
     return Kept(
         projection, &projection->statements.diff_many, projection->key_count,
         [&] { return KeyTypes(projection, true); },
-        [&] {
-            return FullDiff(projection, psprintf(" WHERE %s", KeyIsInArrays(projection, In::kView)),
-                            psprintf(" WHERE %s", KeyIsInArrays(projection, In::kTarget)), "");
-        });
+        [&] { return ManyDiff(projection, AllColumns(projection)); });
+}
+
+SPIPlanPtr DiffOne(Projection* projection, NarrowDiff* narrow) {
+    return Kept(
+        projection, &narrow->one, projection->key_count,
+        [&] { return KeyTypes(projection, false); },
+        [&] { return OneDiff(projection, NarrowColumns(projection, narrow)); });
+}
+
+SPIPlanPtr DiffMany(Projection* projection, NarrowDiff* narrow) {
+    return Kept(
+        projection, &narrow->many, projection->key_count,
+        [&] { return KeyTypes(projection, true); },
+        [&] { return ManyDiff(projection, NarrowColumns(projection, narrow)); });
 }
 
 SPIPlanPtr DiffAll(Projection* projection) {
     return Kept(projection, &projection->statements.diff_all, 0, NoTypes,
-                [&] { return FullDiff(projection, "", "", ""); });
+                [&] { return FullDiff(projection, AllColumns(projection), "", ""); });
 }
 
 SPIPlanPtr VerifyAll(Projection* projection) {
     return Kept(projection, &projection->statements.verify, 0, NoTypes, [&] {
-        return FullDiff(projection, "", "",
-                        psprintf(", %s", Columns(projection, In::kTarget, "t.")));
+        DiffColumns columns = AllColumns(projection);
+        columns.more = psprintf(", %s", Columns(projection, In::kTarget, "t."));
+        return FullDiff(projection, columns, "", "");
     });
 }
 

@@ -18,6 +18,11 @@ SPIPlanPtr DiffOne(Projection* projection);
 SPIPlanPtr DiffMany(Projection* projection);
 SPIPlanPtr DiffAll(Projection* projection);
 
+// The same of a set of columns that has none of the key: of the others a row that both sides have
+// has what the target holds. After the tag come the target's values of the set, in its order.
+SPIPlanPtr DiffOne(Projection* projection, NarrowDiff* narrow);
+SPIPlanPtr DiffMany(Projection* projection, NarrowDiff* narrow);
+
 // As DiffAll, and the target's columns after that, in the view's order.
 SPIPlanPtr VerifyAll(Projection* projection);
 

@@ -125,6 +125,10 @@ void GuardTarget(const TriggerData* trigger) {
     }
 }
 
+bool IsGuard(const Trigger& trigger) {
+    return trigger.tgfoid == GuardFunction() && trigger.tgtype == kEveryWrite;
+}
+
 void CreateGuard(Oid target) {
     const Guard guard = FindGuard(target);
     if (guard.whole) {

@@ -20,6 +20,8 @@ namespace freshcrm::projection {
 // unless the write is upkeep's or the table holds no projection whose triggers are complete.
 void GuardTarget(const TriggerData* trigger);
 
+bool IsGuard(const Trigger& trigger);
+
 // Puts the guard on a table that has none, or none that fires at every write, as the current user.
 // Within SPI.
 void CreateGuard(Oid target);

@@ -15,20 +15,6 @@ namespace freshcrm::projection {
 
 namespace {
 
-SPIPlanPtr MappingPlan(const Projection* projection, Path* path, bool many) {
-    SPIPlanPtr* plan = many ? &path->plan_many : &path->plan_one;
-    if (*plan == nullptr) {
-        auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path->start_count)));
-        for (int i = 0; i < path->start_count; ++i) {
-            const Oid type = path->starts[i].type;
-            types[i] = many ? get_array_type(type) : type;
-        }
-        *plan = pg::PrepareKept(many ? path->query_many : path->query_one, path->start_count, types,
-                                projection->context);
-    }
-    return *plan;
-}
-
 // Where the rows of a mapping query go.
 struct KeySink {
     Changes* changes;
@@ -127,6 +113,20 @@ void AddMapped(Changes* changes, Path* path, const KeySet* starts, KeySet* keys)
 }
 
 }  // namespace
+
+SPIPlanPtr MappingPlan(const Projection* projection, Path* path, bool many) {
+    SPIPlanPtr* plan = many ? &path->plan_many : &path->plan_one;
+    if (*plan == nullptr) {
+        auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path->start_count)));
+        for (int i = 0; i < path->start_count; ++i) {
+            const Oid type = path->starts[i].type;
+            types[i] = many ? get_array_type(type) : type;
+        }
+        *plan = pg::PrepareKept(many ? path->query_many : path->query_one, path->start_count, types,
+                                projection->context);
+    }
+    return *plan;
+}
 
 void MapChangedRows(Changes* changes) {
     KeySink sink{changes, &changes->keys};

@@ -27,7 +27,7 @@ sub make_case
     # Of most cases all are immediate, so that each statement is compared.
     my $mode = weighted(immediate => 70, commit => 15, async => 15);
     return {
-        seed => $seed, mode => $mode, on_error => chance(0.12) ? 'stale' : 'abort', ddl => [ @PREAMBLE, @$ddl ], views => \@views,
+        seed => $seed, patch => $seed % 2 ? 'on' : 'off', mode => $mode, on_error => chance(0.12) ? 'stale' : 'abort', ddl => [ @PREAMBLE, @$ddl ], views => \@views,
         # Projections are made of empty tables, or of rows that are there.
         early => chance(0.3), initial => [ initial_rows($tables) ], steps => [ make_workload($tables, \@views, $STATEMENTS) ] };
 }
@@ -48,7 +48,7 @@ sub script
     my ($case) = @_;
     my @lines = (
         # Estimates of nested views are high enough for JIT, which costs more than it gains here.
-        'SET client_min_messages = error;', q{SET statement_timeout = '30s';}, 'SET jit = off;',
+        'SET client_min_messages = error;', q{SET statement_timeout = '30s';}, 'SET jit = off;', "SET freshcrm.patch = $case->{patch};",
         'DROP SCHEMA IF EXISTS random_case, random_moved CASCADE;', 'CREATE SCHEMA random_case;', 'SET search_path = random_case, public;');
     my $add = sub {
         my ($what, $sql) = @_;
@@ -187,7 +187,7 @@ sub reproduction
     my ($case, $failure) = @_;
     my @lines = (
         'CREATE EXTENSION IF NOT EXISTS freshcrm;', 'DROP SCHEMA IF EXISTS random_case CASCADE;', 'CREATE SCHEMA random_case;',
-        'SET search_path = random_case, public;');
+        'SET search_path = random_case, public;', "SET freshcrm.patch = $case->{patch};");
     my $add = sub { my $sql = plain($_[0]); push @lines, $sql =~ /\n\\\.$/ ? $sql : "$sql;"; };
     my @rows = map { $_->[0] } @{ $case->{initial} };
     $add->($_) for @{ $case->{ddl} }, map { $_->{ddl} } grep { !$_->{over} } @{ $case->{views} };
