@@ -29,7 +29,7 @@ void AttachCounts();
 // freshcrm.projection, to give it that of one that is gone.
 void CountApplied(Projection* projection, Applied how, uint64 keys);
 
-// Rows that were recomputed and not written, since nothing in them differed.
+// Rows that were recomputed or patched and not written, since nothing in them differed.
 void CountUnchanged(Projection* projection, uint64 rows);
 
 // Those of Applied in its order, then those of CountUnchanged().

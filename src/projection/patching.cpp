@@ -114,6 +114,7 @@ struct PatchedRow {
     Datum* values;
     bool* nulls;
     bool changed;
+    uint64 unchanged;  // how many were not
 };
 
 void ReadRow(const TargetWriter* writer, PatchedRow* row) {
@@ -160,7 +161,11 @@ bool PatchKey(Projection* projection, TargetWriter* writer, const PatchedKeys* p
             return false;
         }
     }
-    return !row->changed || ReplaceRow(writer, row->values, row->nulls) == Written::kYes;
+    if (!row->changed) {
+        ++row->unchanged;
+        return true;
+    }
+    return ReplaceRow(writer, row->values, row->nulls) == Written::kYes;
 }
 
 Bitmapset* PatchedColumns(const PatchedKeys* patched) {
@@ -225,7 +230,7 @@ void ApplyPatches(Projection* projection, const PatchedKeys* patched, KeySet* ag
         AllocSetContextCreate(CurrentMemoryContext, "freshcrm patched row", ALLOCSET_SMALL_SIZES);
     const auto count = static_cast<Size>(ColumnCount(projection));
     PatchedRow row{static_cast<Datum*>(palloc(sizeof(Datum) * count)),
-                   static_cast<bool*>(palloc(sizeof(bool) * count)), false};
+                   static_cast<bool*>(palloc(sizeof(bool) * count)), false, 0};
     pg::PushFreshSnapshot();
     TargetWriter writer = OpenTarget(projection, PatchedColumns(patched));
     MemoryContext caller = MemoryContextSwitchTo(context);
@@ -250,6 +255,7 @@ void ApplyPatches(Projection* projection, const PatchedKeys* patched, KeySet* ag
     PopActiveSnapshot();
     MemoryContextDelete(context);
     CountApplied(projection, Applied::kPatched, keys);
+    CountUnchanged(projection, row.unchanged);
 }
 
 }  // namespace freshcrm::projection

@@ -17,7 +17,7 @@ my $schema = q{
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(allows_streaming => 1);
-$node->append_conf('postgresql.conf', "fsync = off\nrestart_after_crash = on\n");
+$node->append_conf('postgresql.conf', "fsync = off\nmax_connections = 50\nrestart_after_crash = on\n");
 $node->start;
 $node->safe_psql('postgres', $schema);
 
@@ -37,6 +37,30 @@ is(counts(), '0 0', 'from 0 after a start');
 $node->restart;
 many_sessions();
 is(counts(), '200 200', 'each is counted once');
+
+# Two that have found no counter, and look for those of what is gone at the same time.
+$node->restart;
+my @sessions = map { $node->background_psql('postgres') } 1 .. 2;
+$_->query_safe(q{SELECT freshcrm.verify_projection('live_hot'), freshcrm.verify_projection('loud_hot')}) for @sessions;
+my $holder = $node->background_psql('postgres');
+$holder->query_safe('BEGIN; LOCK TABLE freshcrm.projection');
+$_->query_until(qr/begun/, "\\echo begun\nINSERT INTO leads (status) VALUES ('new');\n") for @sessions;
+$node->poll_query_until('postgres', q{SELECT count(*) = 2 FROM pg_locks WHERE NOT granted});
+$holder->query_safe('COMMIT');
+$_->quit for @sessions, $holder;
+is(counts(), '2 2', 'share one');
+
+# A projection that is still being made looks as if it were gone: it loses its counter, and takes another
+# for what is still to come.
+sql('CREATE TABLE a (id integer PRIMARY KEY); CREATE TABLE b (id integer PRIMARY KEY);
+    CREATE VIEW va AS SELECT id FROM a; CREATE VIEW vb AS SELECT id FROM b');
+my $maker = $node->background_psql('postgres');
+$maker->query_safe(q{BEGIN; SELECT freshcrm.create_projection('va', '{id}'); INSERT INTO a VALUES (1)});
+sql(q{SELECT freshcrm.create_projection('vb', '{id}')});
+$maker->query_safe('INSERT INTO a VALUES (2); COMMIT');
+$maker->quit;
+is(counts(q{projection IN ('va_hot'::regclass, 'vb_hot'::regclass)}), '1 0', 'with the counter of no other');
+sql(q{SELECT freshcrm.drop_projection('va_hot'), freshcrm.drop_projection('vb_hot')});
 
 # In a parallel query nothing can be begun: it is NULL, and no error.
 sql(q{CREATE FUNCTION wrapped(id integer) RETURNS bigint PARALLEL SAFE LANGUAGE plpgsql AS
@@ -101,7 +125,6 @@ is(counts(), 'NULL NULL NULL', 'and not counted');
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'freshcrm'\n");
 $node->restart;
 is(sql(q{SELECT count(*) FROM pg_shmem_allocations WHERE name LIKE 'freshcrm%'}), 1, 'preloaded, the memory is there from the start');
-sql('SELECT take_shared_memory()');
 many_sessions();
 is(counts(), '200 200 200', 'and all is counted');
 cmp_ok(sql('SET force_parallel_mode = on; SELECT wrapped(1)'), '>=', 0, 'also in a parallel query');
