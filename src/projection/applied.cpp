@@ -29,15 +29,19 @@ int CountColumns(Oid view) {
 }
 
 // What a change of the column is patched as; null when it is not.
-Bitmapset* PatchedBy(const RowPatch* patch, AttrNumber attnum) {
+Bitmapset* PatchedBy(const Source& source, AttrNumber attnum) {
+    const RowPatch* patch = source.patch;
     if (patch == nullptr || (patch->copies && bms_is_member(attnum, patch->fixed))) {
         return nullptr;
+    }
+    if (!patch->copies) {
+        return bms_intersect(patch->effect.columns, source.of_columns[attnum].columns);
     }
     Bitmapset* columns = nullptr;
     for (int i = 0; i < patch->column_count; ++i) {
         Bitmapset* read = nullptr;
         pull_varattnos(reinterpret_cast<Node*>(patch->columns[i].value), 1, &read);
-        if (!patch->copies || bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, read)) {
+        if (bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, read)) {
             columns = bms_add_member(columns, patch->columns[i].column + 1);
         }
     }
@@ -98,7 +102,7 @@ Datum Applied(const Lineage* lineage, const Source& source) {
     for (int i = -1; (i = bms_next_member(source.watched, i)) >= 0;) {
         if (const char* name = get_attname(source.relid, static_cast<AttrNumber>(i), true)) {
             PushPair(&words, name, source.of_columns[i],
-                     PatchedBy(patch, static_cast<AttrNumber>(i)));
+                     PatchedBy(source, static_cast<AttrNumber>(i)));
         }
     }
     (void)pushJsonbValue(&words.state, WJB_END_OBJECT, nullptr);
