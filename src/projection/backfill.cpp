@@ -6,6 +6,7 @@
 #include "projection/flush.hpp"
 #include "projection/maintain.hpp"
 #include "projection/partitions.hpp"
+#include "projection/read_rows.hpp"
 #include "projection/recompute.hpp"
 
 extern "C" {

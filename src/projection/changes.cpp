@@ -1,20 +1,12 @@
 #include "projection/changes.hpp"
 
 #include "pg/owner_scope.hpp"
-#include "pg/subtransaction.hpp"
-#include "projection/maintain.hpp"
-#include "projection/patch_order.hpp"
 #include "projection/recompute.hpp"
 #include "projection/settings.hpp"
 
 extern "C" {
-#include "access/table.h"
-#include "access/tupconvert.h"
 #include "executor/executor.h"
-#include "executor/tuptable.h"
 #include "optimizer/optimizer.h"
-#include "utils/array.h"
-#include "utils/datum.h"
 #include "utils/tuplestore.h"
 }
 
@@ -25,46 +17,6 @@ namespace {
 // What Projection::recomputed never is.
 constexpr uint64 kNever = UINT64_MAX;
 
-// Reads a transition table from its start. The store is shared by all triggers of the statement:
-// each reader has a position of its own.
-struct TransitionReader {
-    Tuplestorestate* store;  // null: the event has no such table
-    int position;
-    TupleTableSlot* slot;
-};
-
-TransitionReader OpenTransition(Tuplestorestate* store, TupleDesc desc) {
-    if (store == nullptr) {
-        return {nullptr, 0, nullptr};
-    }
-    const int position = tuplestore_alloc_read_pointer(store, EXEC_FLAG_REWIND);
-    tuplestore_select_read_pointer(store, position);
-    tuplestore_rescan(store);
-    return {store, position, MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple)};
-}
-
-// Null at the end.
-TupleTableSlot* Next(const TransitionReader& reader) {
-    if (reader.store == nullptr) {
-        return nullptr;
-    }
-    tuplestore_select_read_pointer(reader.store, reader.position);
-    return tuplestore_gettupleslot(reader.store, true, false, reader.slot) ? reader.slot : nullptr;
-}
-
-void Close(const TransitionReader& reader) {
-    if (reader.slot != nullptr) {
-        ExecDropSingleTupleTableSlot(reader.slot);
-    }
-}
-
-TupleTableSlot* InSourceShape(RowReader* reader, TupleTableSlot* slot, TupleTableSlot* converted) {
-    if (slot == nullptr || reader->conversion == nullptr) {
-        return slot;
-    }
-    return execute_attr_map_slot(reader->conversion->attrMap, slot, converted);
-}
-
 KeySet MakeStarts(const Path& path, MemoryContext context) {
     auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path.start_count)));
     auto* collations = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path.start_count)));
@@ -73,284 +25,6 @@ KeySet MakeStarts(const Path& path, MemoryContext context) {
         collations[i] = path.starts[i].collation;
     }
     return MakeKeySet(context, path.start_count, types, collations);
-}
-
-Datum StartValue(const RowReader* reader, const Start& start, TupleTableSlot* slot, bool* isnull) {
-    if (start.expression == nullptr) {
-        return slot_getattr(slot, start.column, isnull);
-    }
-    reader->expressions->ecxt_scantuple = slot;
-    return ExecEvalExprSwitchContext(start.state, reader->expressions, isnull);
-}
-
-// Adds the tuples of one row from the start `next` on, one for each combination of the elements of
-// arrays. Equality is strict: a NULL leads nowhere. In the key itself it may have to be refused,
-// also that of an old row, whose going can make the view show another.
-void AddTuples(const RowReader* reader, int path_number, TupleTableSlot* slot, Datum* tuple,
-               int next) {
-    Changes* changes = reader->changes;
-    const Path& path = changes->source->paths[path_number];
-    if (next == path.start_count) {
-        Add(&changes->starts[path_number], tuple);
-        return;
-    }
-    const Start& start = path.starts[next];
-    bool isnull;
-    const Datum value = StartValue(reader, start, slot, &isnull);
-    if (isnull) {
-        changes->null_key = changes->null_key || start.of_key;
-        return;
-    }
-    if (!start.element) {
-        tuple[next] = value;
-        AddTuples(reader, path_number, slot, tuple, next + 1);
-        return;
-    }
-    ArrayType* array = DatumGetArrayTypeP(value);
-    const KeySetColumn& column = changes->starts[path_number].columns[next];
-    Datum* elements;
-    bool* nulls;
-    int count;
-    deconstruct_array(array, ARR_ELEMTYPE(array), column.length, column.by_value, column.align,
-                      &elements, &nulls, &count);
-    for (int i = 0; i < count; ++i) {
-        if (!nulls[i]) {
-            tuple[next] = elements[i];
-            AddTuples(reader, path_number, slot, tuple, next + 1);
-        }
-    }
-}
-
-// A row of the source's shape.
-void AddShaped(RowReader* reader, TupleTableSlot* slot, bool is_new) {
-    Changes* changes = reader->changes;
-    changes->any_row = true;
-    changes->new_rows = changes->new_rows || is_new;
-    if (changes->rows != nullptr) {
-        tuplestore_puttupleslot(changes->rows, slot);
-    }
-    MemoryContext caller = MemoryContextSwitchTo(reader->expressions->ecxt_per_tuple_memory);
-    for (int i = 0; i < changes->source->path_count; ++i) {
-        const Path& path = changes->source->paths[i];
-        auto* tuple =
-            static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(path.start_count)));
-        AddTuples(reader, i, slot, tuple, 0);
-    }
-    MemoryContextSwitchTo(caller);
-    ResetExprContext(reader->expressions);
-}
-
-bool SameColumn(const RowReader* reader, AttrNumber number, TupleTableSlot* before,
-                TupleTableSlot* after) {
-    bool null_before;
-    bool null_after;
-    const Datum value_before = slot_getattr(before, number, &null_before);
-    const Datum value_after = slot_getattr(after, number, &null_after);
-    const auto* column = TupleDescAttr(reader->desc, number - 1);
-    return null_before == null_after &&
-           (null_before ||
-            datum_image_eq(value_before, value_after, column->attbyval, column->attlen));
-}
-
-// An update that leaves every watched column as it was, bit for bit, changes nothing.
-bool SameColumns(const RowReader* reader, const Bitmapset* columns, TupleTableSlot* before,
-                 TupleTableSlot* after) {
-    for (int attnum = bms_next_member(columns, -1); attnum >= 0;
-         attnum = bms_next_member(columns, attnum)) {
-        if (attnum == 0 ||  // the whole row
-            !SameColumn(reader, static_cast<AttrNumber>(attnum), before, after)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-enum class StartKind { kComplete, kNull, kNullKey };
-
-// The values from which the only path of a source with patches starts.
-StartKind ReadStart(const Path& path, TupleTableSlot* slot, Datum* start) {
-    for (int i = 0; i < path.start_count; ++i) {
-        bool isnull;
-        start[i] = slot_getattr(slot, path.starts[i].column, &isnull);
-        if (isnull) {
-            return path.starts[i].of_key ? StartKind::kNullKey : StartKind::kNull;
-        }
-    }
-    return StartKind::kComplete;
-}
-
-bool SameStart(const KeySet* starts, const Datum* a, const Datum* b) {
-    for (int i = 0; i < starts->width; ++i) {
-        const KeySetColumn& column = starts->columns[i];
-        if (!datum_image_eq(a[i], b[i], column.by_value, column.length)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-// Adds the images of a row, null for none, to one patch, that of `start`.
-void AddImages(RowReader* reader, const Datum* start, TupleTableSlot* before,
-               TupleTableSlot* after) {
-    Changes* changes = reader->changes;
-    RowPatch* patch = changes->source->patch;
-    PatchList* list = &changes->patches;
-    if (list->count == 0) {
-        changes->recomputed = changes->projection->recomputed;
-        AddEffect(&changes->affected, patch->effect, changes->context);
-    }
-    changes->nested = changes->nested || GetCurrentTransactionNestLevel() > 1;
-    Patch* added = AddPatch(list, &changes->starts[0], patch, start, changes->context);
-    if (before != nullptr) {
-        AddImage(list, patch, added, before, false, reader->expressions);
-    }
-    if (after != nullptr) {
-        AddImage(list, patch, added, after, true, reader->expressions);
-    }
-    ResetExprContext(reader->expressions);
-    if (list->bytes > static_cast<Size>(maintenance_work_mem) * 1024) {
-        GiveUpPatches(changes);
-        reader->patching = false;
-    }
-}
-
-// Of an aggregate: nothing equals a NULL.
-bool PatchAggregate(RowReader* reader, TupleTableSlot* before, TupleTableSlot* after) {
-    const Path& path = reader->changes->source->paths[0];
-    Datum old_start[INDEX_MAX_KEYS];
-    Datum new_start[INDEX_MAX_KEYS];
-    const StartKind old_kind =
-        before == nullptr ? StartKind::kNull : ReadStart(path, before, old_start);
-    const StartKind new_kind = after == nullptr ? StartKind::kNull : ReadStart(path, after, new_start);
-    if (old_kind == StartKind::kNullKey || new_kind == StartKind::kNullKey) {
-        return false;
-    }
-    if (old_kind == StartKind::kComplete && new_kind == StartKind::kComplete &&
-        SameStart(&reader->changes->starts[0], old_start, new_start)) {
-        AddImages(reader, new_start, before, after);
-        return true;
-    }
-    if (old_kind == StartKind::kComplete) {
-        AddImages(reader, old_start, before, nullptr);
-    }
-    if (new_kind == StartKind::kComplete) {
-        AddImages(reader, new_start, nullptr, after);
-    }
-    return true;
-}
-
-// An UPDATE of the one row that belongs to keys, which leaves it that.
-bool PatchCopies(RowReader* reader, TupleTableSlot* before, TupleTableSlot* after) {
-    const Source* source = reader->changes->source;
-    Datum start[INDEX_MAX_KEYS];
-    if (before == nullptr || after == nullptr ||
-        !SameColumns(reader, source->patch->fixed, before, after) ||
-        !ConditionHolds(source->patch, before, reader->expressions) ||
-        !ConditionHolds(source->patch, after, reader->expressions) ||
-        ReadStart(source->paths[0], after, start) != StartKind::kComplete) {
-        return false;
-    }
-    AddImages(reader, start, nullptr, after);
-    return true;
-}
-
-// Adds a row's change as a patch, unless it has to be followed. Either image may be null.
-bool AddAsPatch(RowReader* reader, TupleTableSlot* before, TupleTableSlot* after) {
-    return reader->patching && (reader->changes->source->patch->copies
-                                    ? PatchCopies(reader, before, after)
-                                    : PatchAggregate(reader, before, after));
-}
-
-void AddEffects(const RowReader* reader, TupleTableSlot* before, TupleTableSlot* after) {
-    Changes* changes = reader->changes;
-    const Source* source = changes->source;
-    for (int attnum = bms_next_member(source->watched, -1); attnum >= 0;
-         attnum = bms_next_member(source->watched, attnum)) {
-        const Effect& effect = source->of_columns[attnum];
-        if (!Includes(changes->affected, effect) &&
-            !SameColumn(reader, static_cast<AttrNumber>(attnum), before, after)) {
-            AddEffect(&changes->affected, effect, changes->context);
-        }
-    }
-}
-
-void AddUpdate(RowReader* reader, TupleTableSlot* before, TupleTableSlot* after) {
-    before = InSourceShape(reader, before, reader->converted_old);
-    after = InSourceShape(reader, after, reader->converted_new);
-    const Source* source = reader->changes->source;
-    if (!SameColumns(reader, source->watched, before, after) &&
-        !AddAsPatch(reader, before, after)) {
-        AddShaped(reader, before, false);
-        AddShaped(reader, after, true);
-        AddEffects(reader, before, after);
-        Changes* changes = reader->changes;
-        changes->new_links =
-            changes->new_links || !SameColumns(reader, source->linking, before, after);
-    }
-}
-
-// Reads both transition tables. Those of an UPDATE have a row for each row updated, in the same
-// order; where one is longer (a row that moved between partitions), all rows count as changed.
-void ReadTransitionTables(RowReader* reader, const TriggerData* trigger) {
-    TupleDesc desc = RelationGetDescr(trigger->tg_relation);
-    const TransitionReader old_rows = OpenTransition(trigger->tg_oldtable, desc);
-    const TransitionReader new_rows = OpenTransition(trigger->tg_newtable, desc);
-    const bool paired =
-        old_rows.store != nullptr && new_rows.store != nullptr &&
-        tuplestore_tuple_count(old_rows.store) == tuplestore_tuple_count(new_rows.store);
-    for (;;) {
-        CHECK_FOR_INTERRUPTS();
-        TupleTableSlot* before = Next(old_rows);
-        TupleTableSlot* after = Next(new_rows);
-        if (before == nullptr && after == nullptr) {
-            break;
-        }
-        if (paired) {
-            AddUpdate(reader, before, after);
-            continue;
-        }
-        if (before != nullptr && !AddAsPatch(reader, before, nullptr)) {
-            AddRow(reader, before, false);
-        }
-        if (after != nullptr && !AddAsPatch(reader, nullptr, after)) {
-            AddRow(reader, after, true);
-        }
-    }
-    Close(old_rows);
-    Close(new_rows);
-}
-
-void ReadRows(RowReader* reader, const TriggerData* trigger) {
-    if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event)) {
-        ReadTransitionTables(reader, trigger);
-    } else if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) {
-        AddUpdate(reader, trigger->tg_trigslot, trigger->tg_newslot);
-    } else {
-        AddRow(reader, trigger->tg_trigslot, TRIGGER_FIRED_BY_INSERT(trigger->tg_event));
-    }
-}
-
-// The order of time is what patches need; rows of replicas are told of one by one. Where an error of
-// the view must not fail the write, nothing is computed here that can fail.
-bool MayPatch(const Changes* changes, const TriggerData* trigger) {
-    const Projection* projection = changes->projection;
-    return changes->source->patch != nullptr && PatchAllowed() && projection->mode != Mode::kAsync && !changes->everything &&
-           (projection->on_error == OnError::kAbort || changes->source->patch->infallible) &&
-           TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) &&
-           RelationGetRelid(trigger->tg_relation) == changes->source->relid &&
-           !FollowedSinceStatement();
-}
-
-// Expressions call functions, which run as the projection's owner too.
-bool HasExpressions(const Source* source) {
-    for (int i = 0; i < source->path_count; ++i) {
-        for (int j = 0; j < source->paths[i].start_count; ++j) {
-            if (source->paths[i].starts[j].expression != nullptr) {
-                return true;
-            }
-        }
-    }
-    return false;
 }
 
 // As the owner, since planning already calls immutable functions of constants, and initialising
@@ -370,7 +44,7 @@ void PrepareExpressions(const Projection* projection, const Path* path) {
 
 // As the owner, like those of paths, unless they are harmless.
 void PreparePatches(const Projection* projection, RowPatch* patch) {
-    if (patch == nullptr) {
+    if (patch == nullptr || patch->prepared) {
         return;
     }
     if (patch->harmless) {
@@ -380,29 +54,6 @@ void PreparePatches(const Projection* projection, RowPatch* patch) {
     const pg::OwnerScope scope = pg::BeginAsOwner(projection->owner);
     PreparePatch(patch, projection->context);
     pg::EndAsOwner(scope);
-}
-
-void Read(Changes* changes, const TriggerData* trigger) {
-    MemoryContext context =
-        AllocSetContextCreate(CurrentMemoryContext, "freshcrm changed rows", ALLOCSET_SMALL_SIZES);
-    MemoryContext caller = MemoryContextSwitchTo(context);
-    changes->reading = true;
-    RowReader reader = BeginRows(changes, trigger->tg_relation);
-    reader.patching = MayPatch(changes, trigger);
-    if (HasExpressions(changes->source) ||
-        (reader.patching && !changes->source->patch->harmless)) {
-        const pg::OwnerScope scope = pg::BeginAsOwner(changes->projection->owner);
-        ReadRows(&reader, trigger);
-        pg::EndAsOwner(scope);
-    } else {
-        ReadRows(&reader, trigger);
-    }
-    changes->reading = false;
-    if (AnyChange(changes)) {
-        RememberFollowed();
-    }
-    MemoryContextSwitchTo(caller);
-    MemoryContextDelete(context);
 }
 
 }  // namespace
@@ -508,48 +159,6 @@ void SettlePatches(Changes* changes) {
         GiveUpPatches(changes);
     } else {
         UnitePatches(&changes->patches, changes->source->patch, &changes->starts[0]);
-    }
-}
-
-RowReader BeginRows(Changes* changes, Relation table) {
-    RowReader reader{};
-    reader.changes = changes;
-    reader.expressions = CreateStandaloneExprContext();
-    if (RelationGetRelid(table) == changes->source->relid) {
-        reader.desc = RelationGetDescr(table);
-    } else {
-        // The columns may be in another order there.
-        Relation source = table_open(changes->source->relid, AccessShareLock);
-        reader.desc = CreateTupleDescCopy(RelationGetDescr(source));
-        reader.conversion =
-            convert_tuples_by_name(CreateTupleDescCopy(RelationGetDescr(table)), reader.desc);
-        table_close(source, NoLock);
-    }
-    if (reader.conversion != nullptr) {
-        reader.converted_old = MakeSingleTupleTableSlot(reader.desc, &TTSOpsVirtual);
-        reader.converted_new = MakeSingleTupleTableSlot(reader.desc, &TTSOpsVirtual);
-    }
-    return reader;
-}
-
-void AddRow(RowReader* reader, TupleTableSlot* slot, bool is_new) {
-    Changes* changes = reader->changes;
-    changes->new_links = changes->new_links || (is_new && changes->source->linking != nullptr);
-    AddEffect(&changes->affected, changes->source->of_rows, changes->context);
-    AddShaped(reader, InSourceShape(reader, slot, reader->converted_new), is_new);
-}
-
-void ReadTrigger(Changes* changes, const TriggerData* trigger) {
-    changes->everything = changes->everything || changes->reading;
-    if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
-        changes->everything = true;
-    } else if (changes->projection->on_error == OnError::kStale &&
-               HasExpressions(changes->source)) {
-        // One that fails leaves them half read, so that all keys count as affected.
-        pg::Failure failure;
-        (void)pg::AttemptUnlessRetryable([&] { Read(changes, trigger); }, &failure);
-    } else {
-        InContext(changes->projection, [&] { Read(changes, trigger); });
     }
 }
 

@@ -5,11 +5,6 @@
 #include "projection/patch.hpp"
 #include "projection/projection.hpp"
 
-extern "C" {
-#include "access/tupconvert.h"
-#include "commands/trigger.h"
-}
-
 namespace freshcrm::projection {
 
 // What a projection has still to follow of one of its base tables.
@@ -55,23 +50,5 @@ void DoubtPatches(Changes* changes);
 
 // Gives up patches that are not certain any more, and unites the others, for a flush.
 void SettlePatches(Changes* changes);
-
-// Adds what the trigger saw: the rows of its transition tables, or its row; everything for a
-// TRUNCATE. Updates that leave every watched column as it was, bit for bit, are left out.
-void ReadTrigger(Changes* changes, const TriggerData* trigger);
-
-// Adds changed rows of the table `table`, which is the source or of the same partition tree.
-struct RowReader {
-    Changes* changes;
-    TupleDesc desc;                  // of the source
-    TupleConversionMap* conversion;  // from `table`; null: the same shape
-    TupleTableSlot* converted_old;
-    TupleTableSlot* converted_new;
-    ExprContext* expressions;
-    bool patching;  // changes may be patches
-};
-
-RowReader BeginRows(Changes* changes, Relation table);
-void AddRow(RowReader* reader, TupleTableSlot* slot, bool is_new);
 
 }  // namespace freshcrm::projection

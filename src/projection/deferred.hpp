@@ -5,7 +5,7 @@
 // nothing to write.
 #pragma once
 
-#include "projection/changes.hpp"
+#include "projection/read_rows.hpp"
 
 namespace freshcrm::projection {
 

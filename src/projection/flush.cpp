@@ -246,8 +246,7 @@ bool AreHarmless(const Projection* projection, const List* list) {
         const auto* changes = static_cast<Changes*>(lfirst(cell));
         const Source* source = changes->source;
         if (changes->projection != projection || !projection->layout->harmless ||
-            !source->patch->harmless ||
-            !source->paths[0].direct()) {
+            !source->patch->harmless || !source->paths[0].direct()) {
             return false;
         }
     }
@@ -287,6 +286,10 @@ bool PatchAlone(Projection* projection, const List* list) {
 void FlushNext() {
     const int32 id = NextProjection()->id;
     const List* list = TakeWaiting(id);
+    if (!AnyChange(list)) {
+        FinishAll(list);
+        return;
+    }
     Projection* projection = OpenMaintained(id);
     if (projection == nullptr) {
         return;  // dropped since
@@ -296,7 +299,7 @@ void FlushNext() {
     }
     Maintain(projection, [&] {
         SettleAll(list);
-        if (projection->on_error == OnError::kStale && AnyChange(list)) {
+        if (projection->on_error == OnError::kStale) {
             RecomputeOrQueue(projection, list);
         } else {
             RecomputeChanges(projection, list, true);

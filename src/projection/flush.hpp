@@ -14,8 +14,8 @@
 // the flush, not before.
 #pragma once
 
-#include "projection/changes.hpp"
 #include "projection/patching.hpp"
+#include "projection/read_rows.hpp"
 
 namespace freshcrm::projection {
 

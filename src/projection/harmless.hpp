@@ -1,5 +1,5 @@
-// What runs as well with the rights and settings of whoever writes as with those of the projection's
-// owner, so that these need not be taken on: that costs as much as a small write.
+// What runs as well with the rights and settings of whoever writes as with those of the
+// projection's owner, so that these need not be taken on: that costs as much as a small write.
 #pragma once
 
 #include "projection/patch.hpp"

@@ -224,6 +224,22 @@ bool AnyNewRow(const List* changes) {
     return false;
 }
 
+// Whether there is anything to find by going back from keys.
+bool AnyNewLink(const Lineage* lineage, const List* changes) {
+    for (int i = 0; i < lineage->source_count; ++i) {
+        const Source* source = &lineage->sources[i];
+        if (MapsByQuery(source)) {
+            return true;
+        }
+        for (int j = 0; j < source->path_count; ++j) {
+            if (GoesThroughNewRows(&source->paths[j], changes)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 void LockChangedLinks(Projection* projection, const List* changes) {
@@ -240,7 +256,7 @@ void LockChangedLinks(Projection* projection, const List* changes) {
 }
 
 void LockNewLinks(Projection* projection, const List* changes, const KeySet* keys) {
-    if (!IsEmpty(keys) && AnyNewRow(changes)) {
+    if (!IsEmpty(keys) && AnyNewRow(changes) && AnyNewLink(projection->lineage, changes)) {
         LockFound(projection, changes, Which::kThroughNewRows, keys);
     }
 }

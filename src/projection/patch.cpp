@@ -219,6 +219,7 @@ void PreparePatch(RowPatch* patch, MemoryContext context) {
             column->value_state = MakeState(column->value, context);
         }
     }
+    patch->prepared = true;
 }
 
 bool ConditionHolds(RowPatch* patch, TupleTableSlot* slot, ExprContext* expressions) {
@@ -233,14 +234,14 @@ Patch* AddPatch(PatchList* list, const KeySet* starts, const RowPatch* patch, co
     if (list->count == list->capacity) {
         list->capacity = list->capacity == 0 ? 4 : list->capacity * 2;
         const Size size = sizeof(Patch*) * static_cast<Size>(list->capacity);
-        list->patches = static_cast<Patch**>(list->patches == nullptr
-                                                 ? MemoryContextAlloc(list->context, size)
-                                                 : repalloc_huge(list->patches, size));
+        list->patches =
+            static_cast<Patch**>(list->patches == nullptr ? MemoryContextAlloc(list->context, size)
+                                                          : repalloc_huge(list->patches, size));
     }
     auto* added = static_cast<Patch*>(Allocate(list, PatchSize(patch)));
     memset(added, 0, PatchSize(patch));
-    auto* values = static_cast<Datum*>(
-        Allocate(list, sizeof(Datum) * static_cast<Size>(starts->width)));
+    auto* values =
+        static_cast<Datum*>(Allocate(list, sizeof(Datum) * static_cast<Size>(starts->width)));
     for (int i = 0; i < starts->width; ++i) {
         values[i] = CopyStart(list, starts->columns[i], start[i]);
     }

@@ -22,30 +22,31 @@ enum class Feed { kCopy, kMax, kMin, kCount, kSum, kAnd, kOr };
 // A column of the view that the rows of a table feed.
 struct PatchColumn {
     Feed feed;
-    int column;            // of the view, from 0
-    Expr* value;           // over the row's columns, as Vars of relation 1; null for count(*)
-    AttrNumber attnum;     // `value` is this column; else 0
-    Expr* condition;       // of the rows that an aggregate takes; null for all
+    int column;                  // of the view, from 0
+    Expr* value;                 // over the row's columns, as Vars of relation 1; null for count(*)
+    AttrNumber attnum;           // `value` is this column; else 0
+    Expr* condition;             // of the rows that an aggregate takes; null for all
     ExprState* value_state;      // when first needed
     ExprState* condition_state;  // the same
-    FmgrInfo function;     // max, min: the comparison; sum: the addition
+    FmgrInfo function;           // max, min: the comparison; sum: the addition
     Oid collation;
-    int16 length;          // of the value
+    int16 length;  // of the value
     bool by_value;
-    bool exact_removal;    // sum: a value can be taken away again, as long as others remain
+    bool exact_removal;  // sum: a value can be taken away again, as long as others remain
 };
 
 // How changes of a table are applied as patches.
 struct RowPatch {
-    bool copies;        // of the one row that belongs to a key; else aggregates of many
-    Bitmapset* fixed;   // copies: attributes whose change is no patch
-    Expr* condition;    // copies: what must hold for the old and the new row; null for nothing
+    bool copies;       // of the one row that belongs to a key; else aggregates of many
+    Bitmapset* fixed;  // copies: attributes whose change is no patch
+    Expr* condition;   // copies: what must hold for the old and the new row; null for nothing
     ExprState* condition_state;
     int column_count;
     PatchColumn* columns;
-    bool harmless;      // it calls nothing but functions of the server that do as they always do
-    bool infallible;    // and none that can fail
-    Effect effect;      // the columns
+    bool harmless;    // it calls nothing but functions of the server that do as they always do
+    bool infallible;  // and none that can fail
+    Effect effect;    // the columns
+    bool prepared;
 };
 
 // What happens to one column of one key.

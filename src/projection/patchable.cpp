@@ -30,9 +30,9 @@ struct Finder {
     WalkedView* view;
     Lineage* lineage;
     PlainFrom* from;
-    List** fed;            // of each occurrence: PatchColumn*
-    Level** aggregate;     // the level of the aggregate that it feeds, or null
-    AttrNumber** joined;   // then: for each key column the attribute that equals it
+    List** fed;           // of each occurrence: PatchColumn*
+    Level** aggregate;    // the level of the aggregate that it feeds, or null
+    AttrNumber** joined;  // then: for each key column the attribute that equals it
 };
 
 bool IsKey(const Lineage* lineage, AttrNumber resno) {
@@ -129,12 +129,12 @@ int KeyOf(const Finder& finder, const PlainPlace& outer) {
 
 // The query of an aggregate while it is looked at.
 struct AggregateQuery {
-    Level* level;       // of the query
-    Level* outer;       // in which it stands
-    int rtindex;        // of its table
+    Level* level;  // of the query
+    Level* outer;  // in which it stands
+    int rtindex;   // of its table
     int occurrence;
     AttrNumber* joined;  // for each key column the table's column that equals it, or 0
-    List* conditions;   // over the row alone, Vars of relation 1
+    List* conditions;    // over the row alone, Vars of relation 1
 };
 
 // `table.column = key`
@@ -153,8 +153,7 @@ bool AddCorrelation(const Finder& finder, AggregateQuery* query, const OpExpr* o
     auto* var = static_cast<Var*>(copyObjectImpl(outer));
     var->varlevelsup = 0;
     const int key = KeyOf(finder, {query->outer, reinterpret_cast<Node*>(var)});
-    if (key < 0 || query->joined[key] != 0 ||
-        exprType(inner) != finder.lineage->keys[key].type ||
+    if (key < 0 || query->joined[key] != 0 || exprType(inner) != finder.lineage->keys[key].type ||
         EqualityOf(exprType(inner)) != op->opno ||
         exprCollation(inner) != finder.lineage->keys[key].collation) {
         return false;
@@ -176,8 +175,7 @@ bool ReadConditions(const Finder& finder, AggregateQuery* query) {
     foreach (cell, Conjuncts(query->level->query->jointree->quals)) {
         auto* conjunct = static_cast<Node*>(lfirst(cell));
         if (!HasOuterVar(conjunct)) {
-            query->conditions =
-                lappend(query->conditions, OfRelationOne(conjunct, query->rtindex));
+            query->conditions = lappend(query->conditions, OfRelationOne(conjunct, query->rtindex));
         } else if (!AddCorrelation(finder, query, reinterpret_cast<OpExpr*>(conjunct))) {
             return false;
         }
@@ -205,8 +203,8 @@ bool ReadQuery(const Finder& finder, AggregateQuery* query) {
     if (!IsSimple(query->level->query)) {
         return false;
     }
-    query->rtindex = static_cast<RangeTblRef*>(linitial(query->level->query->jointree->fromlist))
-                         ->rtindex;
+    query->rtindex =
+        static_cast<RangeTblRef*>(linitial(query->level->query->jointree->fromlist))->rtindex;
     query->occurrence = query->level->occurrence[query->rtindex];
     query->joined = static_cast<AttrNumber*>(
         palloc0(sizeof(AttrNumber) * static_cast<Size>(finder.lineage->key_count)));
@@ -232,7 +230,8 @@ bool ReadOrder(const Aggref* aggregate, Oid type, PatchColumn* column) {
     if (!OidIsValid(sort) || !get_ordering_op_properties(sort, &family, &input, &strategy)) {
         return false;
     }
-    const TypeCacheEntry* order = lookup_type_cache(type, TYPECACHE_CMP_PROC | TYPECACHE_BTREE_OPFAMILY);
+    const TypeCacheEntry* order =
+        lookup_type_cache(type, TYPECACHE_CMP_PROC | TYPECACHE_BTREE_OPFAMILY);
     if (order->btree_opf != family || !OidIsValid(order->cmp_proc)) {
         return false;
     }
@@ -265,9 +264,8 @@ bool ReadSum(const Aggref* aggregate, PatchColumn* column) {
     }
     const Oid type = add == F_INT8PL ? INT8OID : NUMERICOID;
     if (OidIsValid(cast)) {
-        Expr* widened = reinterpret_cast<Expr*>(
-            makeFuncExpr(cast, type, list_make1(column->value), InvalidOid, InvalidOid,
-                         COERCE_IMPLICIT_CAST));
+        Expr* widened = reinterpret_cast<Expr*>(makeFuncExpr(
+            cast, type, list_make1(column->value), InvalidOid, InvalidOid, COERCE_IMPLICIT_CAST));
         column->value = widened;
         column->attnum = 0;
     }
@@ -294,14 +292,12 @@ bool ReadFeed(const Aggref* aggregate, PatchColumn* column) {
         default:
             return ReadSum(aggregate, column) ||
                    (aggregate->aggfnoid < FirstNormalObjectId && column->value != nullptr &&
-                    ReadOrder(aggregate, exprType(reinterpret_cast<Node*>(column->value)),
-                              column));
+                    ReadOrder(aggregate, exprType(reinterpret_cast<Node*>(column->value)), column));
     }
 }
 
 // The column that the aggregate is, or null.
-PatchColumn* ReadAggregate(const AggregateQuery& query, const Aggref* aggregate,
-                           AttrNumber resno) {
+PatchColumn* ReadAggregate(const AggregateQuery& query, const Aggref* aggregate, AttrNumber resno) {
     if (!IsA(aggregate, Aggref) || aggregate->aggdistinct != NIL || aggregate->aggorder != NIL ||
         aggregate->aggkind != AGGKIND_NORMAL || aggregate->agglevelsup != 0 ||
         list_length(aggregate->args) > 1) {
@@ -342,8 +338,7 @@ bool AddAggregate(const Finder& finder, const PlainPlace& place, AttrNumber resn
         return false;
     }
     const TargetEntry* entry = get_tle_by_resno(query.level->query->targetList, output);
-    auto* aggregate =
-        reinterpret_cast<Aggref*>(Bare(reinterpret_cast<Node*>(entry->expr)));
+    auto* aggregate = reinterpret_cast<Aggref*>(Bare(reinterpret_cast<Node*>(entry->expr)));
     PatchColumn* column = ReadAggregate(query, aggregate, resno);
     if (column == nullptr) {
         return false;
@@ -360,11 +355,9 @@ void FindFed(const Finder& finder) {
     ListCell* cell;
     foreach (cell, top->query->targetList) {
         const auto* entry = static_cast<TargetEntry*>(lfirst(cell));
-        const PlainPlace place =
-            Descend(finder.from, {top, reinterpret_cast<Node*>(entry->expr)});
+        const PlainPlace place = Descend(finder.from, {top, reinterpret_cast<Node*>(entry->expr)});
         if (entry->resjunk || IsKey(finder.lineage, entry->resno) ||
-            (!AddCopy(finder, place, entry->resno) &&
-             !AddAggregate(finder, place, entry->resno))) {
+            (!AddCopy(finder, place, entry->resno) && !AddAggregate(finder, place, entry->resno))) {
             MarkElsewhere(finder.from, {top, reinterpret_cast<Node*>(entry->expr)});
         }
     }
@@ -374,12 +367,14 @@ void FindFed(const Finder& finder) {
 const Path* OnlyPath(const Lineage* lineage, const Source* source) {
     if (source->path_count != 1 || source->fallback != nullptr || source->whole_row ||
         get_rel_relkind(source->relid) != RELKIND_RELATION ||
-        get_rel_relispartition(source->relid)) {
+        get_rel_relispartition(source->relid) || source->paths[0].start_count > INDEX_MAX_KEYS) {
         return nullptr;
     }
     const Path* path = &source->paths[0];
     for (int i = 0; i < path->start_count; ++i) {
-        if (path->starts[i].column == 0 || path->starts[i].element) {
+        const Start& start = path->starts[i];
+        if (start.column == 0 || start.element ||
+            !OidIsValid(lookup_type_cache(start.type, TYPECACHE_CMP_PROC)->cmp_proc)) {
             return nullptr;
         }
     }
@@ -414,8 +409,8 @@ RowPatch* NewPatch(const List* fed) {
     return patch;
 }
 
-RowPatch* CopiesOf(const Finder& finder, const Source* source, const Path* path,
-                   const List* flats, int occurrence) {
+RowPatch* CopiesOf(const Finder& finder, const Source* source, const Path* path, const List* flats,
+                   int occurrence) {
     const PlainTable& table = finder.from->tables[occurrence];
     const FlatPath* flat = PathOf(flats, occurrence);
     if (!table.plain || flat == nullptr || !DeterminesRow(finder.from, *flat)) {

@@ -19,9 +19,9 @@ void AddKey(PatchedKeys* patched, const PatchedKey& key) {
     if (patched->count == patched->capacity) {
         patched->capacity = patched->capacity == 0 ? 8 : patched->capacity * 2;
         const Size size = sizeof(PatchedKey) * static_cast<Size>(patched->capacity);
-        patched->items = static_cast<PatchedKey*>(
-            patched->items == nullptr ? MemoryContextAlloc(patched->context, size)
-                                      : repalloc_huge(patched->items, size));
+        patched->items = static_cast<PatchedKey*>(patched->items == nullptr
+                                                      ? MemoryContextAlloc(patched->context, size)
+                                                      : repalloc_huge(patched->items, size));
     }
     patched->items[patched->count++] = key;
 }
@@ -35,8 +35,8 @@ void AddDirect(const Path& path, const Source* source, const Patch* patch, Patch
         same_order = same_order && path.key_starts[i] == i;
     }
     if (!same_order) {
-        auto* ordered = static_cast<Datum*>(MemoryContextAlloc(
-            patched->context, sizeof(Datum) * static_cast<Size>(key_count)));
+        auto* ordered = static_cast<Datum*>(
+            MemoryContextAlloc(patched->context, sizeof(Datum) * static_cast<Size>(key_count)));
         for (int i = 0; i < key_count; ++i) {
             ordered[i] = patch->start[path.key_starts[i]];
         }
@@ -139,10 +139,9 @@ bool PatchRow(const Projection* projection, const PatchedKey& key, PatchedRow* r
         if (!ApplyDelta(column, &key.patch->deltas[i], &value, &null)) {
             return false;
         }
-        row->changed =
-            row->changed || null != row->nulls[column->column] ||
-            (!null && !datum_image_eq(value, row->values[column->column], shape->attbyval,
-                                      shape->attlen));
+        row->changed = row->changed || null != row->nulls[column->column] ||
+                       (!null && !datum_image_eq(value, row->values[column->column],
+                                                 shape->attbyval, shape->attlen));
         row->values[column->column] = value;
         row->nulls[column->column] = null;
     }

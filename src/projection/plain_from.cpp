@@ -58,8 +58,8 @@ void MarkColumn(PlainFrom* from, int occurrence, AttrNumber attnum) {
     if (attnum > 0) {
         table->elsewhere = bms_add_member(table->elsewhere, attnum);
     } else {
-        table->elsewhere = bms_add_members(table->elsewhere,
-                                           OccurrenceAt(*from->view, occurrence).watched);
+        table->elsewhere =
+            bms_add_members(table->elsewhere, OccurrenceAt(*from->view, occurrence).watched);
     }
 }
 
@@ -120,8 +120,7 @@ void ReadConditions(PlainFrom* from, Level* level, Node* quals) {
     foreach (cell, Conjuncts(quals)) {
         auto* conjunct = static_cast<Node*>(lfirst(cell));
         Node* rewritten;
-        const int occurrence =
-            OverOneRow({from->view, level, level->scope}, conjunct, &rewritten);
+        const int occurrence = OverOneRow({from->view, level, level->scope}, conjunct, &rewritten);
         if (occurrence >= 0 && from->tables[occurrence].plain &&
             !from->tables[occurrence].nullable) {
             PlainTable* table = &from->tables[occurrence];
@@ -268,9 +267,8 @@ Level* QueryOfOutput(const PlainFrom* from, const PlainPlace& place, AttrNumber*
         const auto* var = reinterpret_cast<Var*>(place.node);
         Level* subquery = place.level->subquery[var->varno];
         *output = var->varattno;
-        return list_member_ptr(from->single, subquery) && subquery->parent == place.level
-                   ? subquery
-                   : nullptr;
+        return list_member_ptr(from->single, subquery) && subquery->parent == place.level ? subquery
+                                                                                          : nullptr;
     }
     if (!IsA(place.node, SubLink) ||
         reinterpret_cast<SubLink*>(place.node)->subLinkType != EXPR_SUBLINK) {
@@ -290,9 +288,8 @@ List* Conjuncts(Node* quals) {
     ListCell* cell;
     foreach (cell, make_ands_implicit(reinterpret_cast<Expr*>(quals))) {
         auto* conjunct = static_cast<Node*>(lfirst(cell));
-        conjuncts = is_andclause(conjunct)
-                        ? list_concat(conjuncts, Conjuncts(conjunct))
-                        : lappend(conjuncts, conjunct);
+        conjuncts = is_andclause(conjunct) ? list_concat(conjuncts, Conjuncts(conjunct))
+                                           : lappend(conjuncts, conjunct);
     }
     return conjuncts;
 }

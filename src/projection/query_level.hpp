@@ -60,8 +60,8 @@ List* ResolveOutput(WalkedView* view, Level* level, AttrNumber resno);
 // The column that stands for an expression over the columns of the occurrence.
 WalkedColumn ExpressionColumn(WalkedView* view, int occurrence, Expr* expression);
 
-// The occurrence over whose row alone a condition is, or -1; `rewritten` is it with the row's columns
-// as Vars of relation 1.
+// The occurrence over whose row alone a condition is, or -1; `rewritten` is it with the row's
+// columns as Vars of relation 1.
 int OverOneRow(const Place& place, Node* condition, Node** rewritten);
 
 // Records a conjunct of WHERE or ON that is over the columns of one base table, if it holds for

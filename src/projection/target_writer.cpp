@@ -206,8 +206,8 @@ TargetWriter OpenTarget(const Projection* projection, const Bitmapset* columns) 
     for (int i = 0; i < writer.result->ri_NumIndices; ++i) {
         Relation index = writer.result->ri_IndexRelationDescs[i];
         if (RelationGetRelid(index) == projection->layout->index) {
-            writer.scan = index_beginscan(writer.table, index, GetActiveSnapshot(),
-                                          projection->key_count, 0);
+            writer.scan =
+                index_beginscan(writer.table, index, GetActiveSnapshot(), projection->key_count, 0);
         }
     }
     MemoryContextSwitchTo(caller);
@@ -248,11 +248,11 @@ Written ReplaceRow(TargetWriter* writer, const Datum* values, const bool* nulls)
 #else
     TU_UpdateIndexes indexes = TU_None;
 #endif
-    const TM_Result result = table_tuple_update(
-        writer->table, &writer->old_row->tts_tid, writer->new_row, GetCurrentCommandId(true),
-        GetActiveSnapshot(),
-        IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : InvalidSnapshot, true, &failure,
-        &mode, &indexes);
+    const TM_Result result =
+        table_tuple_update(writer->table, &writer->old_row->tts_tid, writer->new_row,
+                           GetCurrentCommandId(true), GetActiveSnapshot(),
+                           IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : InvalidSnapshot,
+                           true, &failure, &mode, &indexes);
     if (result == TM_Updated || result == TM_Deleted) {
         if (IsolationUsesXactSnapshot()) {
             RaiseConcurrent();

@@ -93,8 +93,7 @@ bool IsCertain(const PlainFrom* from, const FlatPath& flat, const core::PathCond
     ListCell* cell;
     foreach (cell, equality->scopes) {
         const int scope = lfirst_int(cell);
-        if (scope != 0 &&
-            !(of_changed && scope == OccurrenceAt(*from->view, flat.changed).scope)) {
+        if (scope != 0 && !(of_changed && scope == OccurrenceAt(*from->view, flat.changed).scope)) {
             return false;
         }
     }

@@ -1,5 +1,4 @@
 -- Patches: what follows from the changed row alone is written without a query; see src/projection/patch.hpp.
-CREATE EXTENSION freshcrm;
 CREATE SCHEMA patch;
 SET search_path = patch, public;
 
@@ -185,7 +184,9 @@ SELECT * FROM tried($$UPDATE leads SET status = 'off' WHERE id = 1$$);
 RESET freshcrm.patch;
 -- Constraints of the table are checked.
 ALTER TABLE board_hot ALTER COLUMN value SET NOT NULL;
+\set VERBOSITY terse
 UPDATE leads SET value = NULL WHERE id = 1;
+\set VERBOSITY default
 ALTER TABLE board_hot ALTER COLUMN value DROP NOT NULL;
 -- A value too long to be stored in the row.
 SELECT * FROM tried($$UPDATE customers SET name = repeat('long', 3000) WHERE id = 2$$);
@@ -196,5 +197,5 @@ SELECT ctid AS before FROM board_hot WHERE id = 2 \gset
 SELECT * FROM tried($$INSERT INTO activities (id, lead_id, at, deleted) VALUES (50, 2, '2026-01-01', true)$$);
 SELECT ctid = :'before' AS same FROM board_hot WHERE id = 2;
 
+SET client_min_messages = warning;
 DROP SCHEMA patch CASCADE;
-DROP EXTENSION freshcrm;
