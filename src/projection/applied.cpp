@@ -93,8 +93,7 @@ Datum Applied(const Lineage* lineage, const Source& source) {
     Words words{view, CountColumns(view) - lineage->key_count, &source, nullptr};
     (void)pushJsonbValue(&words.state, WJB_BEGIN_OBJECT, nullptr);
     const RowPatch* patch = source.patch;
-    const Bitmapset* of_rows =
-        patch != nullptr && !patch->copies ? patch->effect.columns : nullptr;
+    const Bitmapset* of_rows = patch != nullptr && !patch->copies ? patch->effect.columns : nullptr;
     PushPair(&words, "INSERT", source.of_rows, of_rows);
     PushPair(&words, "DELETE", source.of_rows, of_rows);
     PushText(&words, WJB_KEY, "UPDATE");

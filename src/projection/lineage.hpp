@@ -89,7 +89,7 @@ struct Source {
     Path* paths;
     const Fallback* fallback;  // or null
     SPIPlanPtr user_plan;      // of `fallback`, prepared when first needed (user_mapping.hpp)
-    List* reads;  // of WantedIndex*: the indexes by which the view reads the table for a key
+    List* reads;      // of WantedIndex*: the indexes by which the view reads the table for a key
     int64 shape;      // ShapeOf() (packed.hpp), when first needed; else 0
     RowPatch* patch;  // how its changes are applied without a query (patch.hpp), or null
 };

@@ -11,7 +11,7 @@ namespace freshcrm::projection {
 namespace {
 
 // How much is asked of the server at once for patches.
-constexpr Size kBlock = 64 * 1024;
+constexpr Size kBlock = 65536;
 constexpr Size kFirstBlock = 512;
 
 Size PatchSize(const RowPatch* patch) {

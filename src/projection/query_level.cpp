@@ -237,8 +237,7 @@ void CollectRestriction(const Place& place, Node* conjunct) {
     Node* rewritten;
     const int occurrence = OverOneRow(place, conjunct, &rewritten);
     if (occurrence >= 0 && IsAround(place, occurrence) && !MayBeMissing(place, occurrence)) {
-        auto* table =
-            static_cast<WalkedOccurrence*>(list_nth(place.view->occurrences, occurrence));
+        auto* table = static_cast<WalkedOccurrence*>(list_nth(place.view->occurrences, occurrence));
         table->quals = lappend(table->quals, rewritten);
     }
 }
