@@ -162,4 +162,38 @@ void SettlePatches(Changes* changes) {
     }
 }
 
+bool AnyChange(const List* list) {
+    ListCell* cell;
+    foreach (cell, list) {
+        if (AnyChange(static_cast<Changes*>(lfirst(cell)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void SettleAll(const List* list) {
+    ListCell* cell;
+    foreach (cell, list) {
+        SettlePatches(static_cast<Changes*>(lfirst(cell)));
+    }
+}
+
+bool OnlyPatches(const List* list) {
+    ListCell* cell;
+    foreach (cell, list) {
+        if (!OnlyPatches(static_cast<Changes*>(lfirst(cell)))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void FinishAll(const List* list) {
+    ListCell* cell;
+    foreach (cell, list) {
+        FinishChanges(static_cast<Changes*>(lfirst(cell)));
+    }
+}
+
 }  // namespace freshcrm::projection

@@ -51,4 +51,10 @@ void DoubtPatches(Changes* changes);
 // Gives up patches that are not certain any more, and unites the others, for a flush.
 void SettlePatches(Changes* changes);
 
+// The same of a list of Changes*: any of them, all of them, each of them.
+bool AnyChange(const List* list);
+bool OnlyPatches(const List* list);
+void SettleAll(const List* list);
+void FinishAll(const List* list);
+
 }  // namespace freshcrm::projection

@@ -10,10 +10,9 @@
 #include "projection/locks.hpp"
 #include "projection/maintain.hpp"
 #include "projection/narrow.hpp"
-#include "projection/patch_order.hpp"
+#include "projection/patch_alone.hpp"
 #include "projection/queue.hpp"
 #include "projection/recompute.hpp"
-#include "projection/target_writer.hpp"
 #include "projection/trace.hpp"
 #include "projection/worker.hpp"
 
@@ -150,28 +149,11 @@ bool AffectAllKeys(const Projection* projection, const List* changes) {
     return false;
 }
 
-void FinishAll(const List* list) {
-    ListCell* cell;
-    foreach (cell, list) {
-        FinishChanges(static_cast<Changes*>(lfirst(cell)));
-    }
-}
-
 void QueueAll(const List* list, const char* error) {
     ListCell* cell;
     foreach (cell, list) {
         QueueChanges(static_cast<Changes*>(lfirst(cell)), error);
     }
-}
-
-bool AnyChange(const List* list) {
-    ListCell* cell;
-    foreach (cell, list) {
-        if (AnyChange(static_cast<Changes*>(lfirst(cell)))) {
-            return true;
-        }
-    }
-    return false;
 }
 
 // In a subtransaction; returns whether it succeeded, and leaves the changes as they were.
@@ -219,70 +201,6 @@ void RecomputeOrQueue(Projection* projection, const List* list) {
     }
 }
 
-void SettleAll(const List* list) {
-    ListCell* cell;
-    foreach (cell, list) {
-        SettlePatches(static_cast<Changes*>(lfirst(cell)));
-    }
-}
-
-bool OnlyPatches(const List* list) {
-    ListCell* cell;
-    foreach (cell, list) {
-        if (!OnlyPatches(static_cast<Changes*>(lfirst(cell)))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-// Whether following the changes calls nothing that needs the owner's rights and settings, nor SPI.
-bool AreHarmless(const Projection* projection, const List* list) {
-    if (projection->on_error == OnError::kStale || !OnlyPatches(list)) {
-        return false;
-    }
-    ListCell* cell;
-    foreach (cell, list) {
-        const auto* changes = static_cast<Changes*>(lfirst(cell));
-        const Source* source = changes->source;
-        if (changes->projection != projection || !projection->layout->harmless ||
-            !source->patch->harmless || !source->paths[0].direct()) {
-            return false;
-        }
-    }
-    return true;
-}
-
-// Returns false when the keys have to be recomputed after all.
-bool PatchAlone(Projection* projection, const List* list) {
-    SettleAll(list);
-    if (!OnlyPatches(list)) {
-        return false;
-    }
-    MemoryContext caller = MemoryContextSwitchTo(queue->context);
-    KeySet again = MakeProjectionKeys(projection, queue->context);
-    InContext(projection, [&] {
-        PatchedKeys patched = MakePatchedKeys(queue->context);
-        ListCell* cell;
-        foreach (cell, list) {
-            TracePatches(static_cast<Changes*>(lfirst(cell)), &patched);
-        }
-        SettlePatchedKeys(projection, &patched, &again);
-        LockKeys(projection, &again, &patched);
-        ApplyPatches(projection, &patched, &again);
-    });
-    if (!IsEmpty(&again)) {
-        SortUnique(&again);
-        Maintain(projection, [&] {
-            (void)RecomputeKeys(projection, &again, Write::kIfDifferent, AffectedBy(list));
-        });
-    }
-    FinishAll(list);
-    RememberFollowed();
-    MemoryContextSwitchTo(caller);
-    return true;
-}
-
 void FlushNext() {
     const int32 id = NextProjection()->id;
     const List* list = TakeWaiting(id);
@@ -294,7 +212,7 @@ void FlushNext() {
     if (projection == nullptr) {
         return;  // dropped since
     }
-    if (AreHarmless(projection, list) && PatchAlone(projection, list)) {
+    if (PatchAlone(projection, list, queue->context)) {
         return;
     }
     Maintain(projection, [&] {

@@ -2,6 +2,7 @@
 
 #include "pg/tree_walker.hpp"
 #include "projection/equalities.hpp"
+#include "projection/feed.hpp"
 #include "projection/halves.hpp"
 #include "projection/harmless.hpp"
 #include "projection/patch.hpp"
@@ -9,16 +10,12 @@
 #include "projection/unique_path.hpp"
 
 extern "C" {
-#include "access/stratnum.h"
-#include "access/transam.h"
 #include "catalog/pg_aggregate.h"
 #include "catalog/pg_class.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
-#include "utils/fmgroids.h"
-#include "utils/syscache.h"
 #include "utils/typcache.h"
 }
 
@@ -42,22 +39,6 @@ bool IsKey(const Lineage* lineage, AttrNumber resno) {
         }
     }
     return false;
-}
-
-PatchColumn* NewColumn(Feed feed, AttrNumber resno, Expr* value) {
-    auto* column = static_cast<PatchColumn*>(palloc0(sizeof(PatchColumn)));
-    column->feed = feed;
-    column->column = resno - 1;
-    column->value = value;
-    if (value != nullptr) {
-        if (IsA(value, Var)) {
-            column->attnum = reinterpret_cast<Var*>(value)->varattno;
-        }
-        get_typlenbyval(exprType(reinterpret_cast<Node*>(value)), &column->length,
-                        &column->by_value);
-        column->collation = exprCollation(reinterpret_cast<Node*>(value));
-    }
-    return column;
 }
 
 // The expression as one over the columns of an occurrence alone, as Vars of relation 1; or null.
@@ -209,91 +190,6 @@ bool ReadQuery(const Finder& finder, AggregateQuery* query) {
     query->joined = static_cast<AttrNumber*>(
         palloc0(sizeof(AttrNumber) * static_cast<Size>(finder.lineage->key_count)));
     return query->occurrence >= 0 && ReadConditions(finder, query);
-}
-
-Oid SortOperator(Oid aggregate) {
-    HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
-    if (!HeapTupleIsValid(tuple)) {
-        elog(ERROR, "cache lookup failed for aggregate %u", aggregate);
-    }
-    const Oid sort = reinterpret_cast<Form_pg_aggregate>(GETSTRUCT(tuple))->aggsortop;
-    ReleaseSysCache(tuple);
-    return sort;
-}
-
-// max and min are those with a sort operator; it says by which order.
-bool ReadOrder(const Aggref* aggregate, Oid type, PatchColumn* column) {
-    const Oid sort = SortOperator(aggregate->aggfnoid);
-    Oid family;
-    Oid input;
-    int16 strategy;
-    if (!OidIsValid(sort) || !get_ordering_op_properties(sort, &family, &input, &strategy)) {
-        return false;
-    }
-    const TypeCacheEntry* order =
-        lookup_type_cache(type, TYPECACHE_CMP_PROC | TYPECACHE_BTREE_OPFAMILY);
-    if (order->btree_opf != family || !OidIsValid(order->cmp_proc)) {
-        return false;
-    }
-    column->feed = strategy == BTGreaterStrategyNumber ? Feed::kMax : Feed::kMin;
-    fmgr_info_cxt(order->cmp_proc, &column->function, CurrentMemoryContext);
-    column->collation = aggregate->inputcollid;
-    return true;
-}
-
-// Widens what is summed to the type of the sum.
-bool ReadSum(const Aggref* aggregate, PatchColumn* column) {
-    Oid cast = InvalidOid;
-    Oid add = F_INT8PL;
-    switch (aggregate->aggfnoid) {
-        case F_SUM_INT2:
-            cast = F_INT8_INT2;
-            break;
-        case F_SUM_INT4:
-            cast = F_INT8_INT4;
-            break;
-        case F_SUM_INT8:
-            cast = F_NUMERIC_INT8;
-            add = F_NUMERIC_ADD;
-            break;
-        case F_SUM_NUMERIC:
-            add = F_NUMERIC_ADD;
-            break;
-        default:
-            return false;
-    }
-    const Oid type = add == F_INT8PL ? INT8OID : NUMERICOID;
-    if (OidIsValid(cast)) {
-        Expr* widened = reinterpret_cast<Expr*>(makeFuncExpr(
-            cast, type, list_make1(column->value), InvalidOid, InvalidOid, COERCE_IMPLICIT_CAST));
-        column->value = widened;
-        column->attnum = 0;
-    }
-    column->feed = Feed::kSum;
-    get_typlenbyval(type, &column->length, &column->by_value);
-    column->exact_removal = add == F_INT8PL;
-    fmgr_info_cxt(add, &column->function, CurrentMemoryContext);
-    return true;
-}
-
-bool ReadFeed(const Aggref* aggregate, PatchColumn* column) {
-    switch (aggregate->aggfnoid) {
-        case F_COUNT_:
-        case F_COUNT_ANY:
-            column->feed = Feed::kCount;
-            return true;
-        case F_BOOL_AND:
-        case F_EVERY:
-            column->feed = Feed::kAnd;
-            return true;
-        case F_BOOL_OR:
-            column->feed = Feed::kOr;
-            return true;
-        default:
-            return ReadSum(aggregate, column) ||
-                   (aggregate->aggfnoid < FirstNormalObjectId && column->value != nullptr &&
-                    ReadOrder(aggregate, exprType(reinterpret_cast<Node*>(column->value)), column));
-    }
 }
 
 // The column that the aggregate is, or null.
