@@ -138,6 +138,13 @@ void Drop(const char* kind, Oid relid) {
     pg::EndAsOwner(scope);
 }
 
+// Who queues at the end of a transaction, and has given the other locks back with a savepoint, takes
+// this one, too, and then looks whether the projection is still there.
+void ForgetAllQueued(int32 id, Oid target) {
+    LockRelationOid(target, AccessExclusiveLock);
+    ForgetQueued(id, true);
+}
+
 }  // namespace
 
 void CheckSourcePrivileges(const Lineage* lineage) {
@@ -197,7 +204,7 @@ void DropProjection(Oid target, bool keep_table) {
     const Definition* definition = FindOwned(target);
     RemoveDefinition(definition->id);
     DropTriggers(definition->id);
-    ForgetQueued(definition->id, true);
+    ForgetAllQueued(definition->id, target);
     if (definition->target_adopted || keep_table) {
         DropGuard(target);
     } else {
@@ -212,10 +219,11 @@ void ForgetDropped() {
     ListCell* cell;
     foreach (cell, DanglingDefinitions()) {
         const int32 id = lfirst_int(cell);
-        DropGuard(FindDefinition(id)->target);
+        const Oid target = FindDefinition(id)->target;
+        DropGuard(target);
         RemoveDefinition(id);
         DropTriggers(id);
-        ForgetQueued(id, true);
+        ForgetAllQueued(id, target);
     }
 }
 
