@@ -138,8 +138,8 @@ void Drop(const char* kind, Oid relid) {
     pg::EndAsOwner(scope);
 }
 
-// Who queues at the end of a transaction, and has given the other locks back with a savepoint, takes
-// this one, too, and then looks whether the projection is still there.
+// Who queues at the end of a transaction, and has given the other locks back with a savepoint,
+// takes this one, too, and then looks whether the projection is still there.
 void ForgetAllQueued(int32 id, Oid target) {
     LockRelationOid(target, AccessExclusiveLock);
     ForgetQueued(id, true);
