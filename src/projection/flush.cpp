@@ -395,7 +395,7 @@ void RecomputeChanges(Projection* projection, const List* changes, bool narrow) 
         const bool null_key = TraceAffected(projection, changes, &keys, &patched);
         const Effect affected = narrow ? AffectedBy(changes) : kWholeRow;
         if (patched.count > 0) {
-            RecomputeAndPatch(projection, &keys, &patched, affected);
+            RecomputeAndPatch(projection, changes, &keys, &patched, affected);
         } else {
             (void)RecomputeKeys(projection, &keys, Write::kIfDifferent, affected);
         }

@@ -224,6 +224,41 @@ void SettlePatchedKeys(Projection* projection, PatchedKeys* patched, const KeySe
     patched->count = kept;
 }
 
+void TracePatchesAgain(Projection* projection, const List* changes, PatchedKeys* patched,
+                       KeySet* again) {
+    PatchedKeys now = MakePatchedKeys(patched->context);
+    pg::PushFreshSnapshot();
+    ListCell* cell;
+    foreach (cell, changes) {
+        const auto* of_source = static_cast<Changes*>(lfirst(cell));
+        if (of_source->patches.count > 0 && !of_source->source->paths[0].direct()) {
+            TracePatches(of_source, &now);
+        }
+    }
+    PopActiveSnapshot();
+    SettlePatchedKeys(projection, &now, again);
+    int kept = 0;
+    int next = 0;
+    for (int i = 0; i < patched->count; ++i) {
+        const PatchedKey key = patched->items[i];
+        while (next < now.count && CompareKeys(projection, now.items[next].key, key.key) < 0) {
+            ++next;
+        }
+        bool found = key.source->paths[0].direct();
+        for (int j = next;
+             !found && j < now.count && CompareKeys(projection, now.items[j].key, key.key) == 0;
+             ++j) {
+            found = now.items[j].patch == key.patch;
+        }
+        if (found) {
+            patched->items[kept++] = key;
+        } else {
+            Add(again, key.key);
+        }
+    }
+    patched->count = kept;
+}
+
 void ApplyPatches(Projection* projection, const PatchedKeys* patched, KeySet* again) {
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "freshcrm patched row", ALLOCSET_SMALL_SIZES);

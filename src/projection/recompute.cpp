@@ -198,14 +198,15 @@ Counts RecomputeKeys(Projection* projection, KeySet* keys, Write write, const Ef
                [&](DiffReader* reader) { ApplyKeysWith(reader, keys, narrow); });
 }
 
-void RecomputeAndPatch(Projection* projection, KeySet* keys, const PatchedKeys* patched,
-                       const Effect& affected) {
+void RecomputeAndPatch(Projection* projection, const List* changes, KeySet* keys,
+                       PatchedKeys* patched, const Effect& affected) {
     if (!IsEmpty(keys)) {
         LockHalfLinks(projection, keys);
     }
     LockKeys(projection, keys, patched);
     (void)RecomputeKeys(projection, keys, Write::kIfDifferent, affected);
     KeySet again = MakeProjectionKeys(projection, CurrentMemoryContext);
+    TracePatchesAgain(projection, changes, patched, &again);
     ApplyPatches(projection, patched, &again);
     SortUnique(&again);
     (void)RecomputeKeys(projection, &again, Write::kIfDifferent, affected);

@@ -36,8 +36,8 @@ Counts RecomputeKeys(Projection* projection, KeySet* keys, Write write = Write::
                      const Effect& affected = kWholeRow);
 
 // The same, and patches of other keys.
-void RecomputeAndPatch(Projection* projection, KeySet* keys, const PatchedKeys* patched,
-                       const Effect& affected);
+void RecomputeAndPatch(Projection* projection, const List* changes, KeySet* keys,
+                       PatchedKeys* patched, const Effect& affected);
 
 // All keys of the view and the target, locked, then read with `snapshot`: null for a fresh one.
 // Raises 23502 too, for a NULL key.
