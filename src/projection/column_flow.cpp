@@ -22,15 +22,11 @@ Flow MakeFlow(WalkedView* view) {
 // What a change of one of these atoms does to the rows of the view.
 Effect EffectOf(const Lineage* lineage, const Level* top, const Bitmapset* atoms) {
     Effect effect{bms_overlap(top->flow->rows, atoms), nullptr};
-    Bitmapset* keys = nullptr;
-    for (int i = 0; i < lineage->key_count; ++i) {
-        keys = bms_add_member(keys, lineage->keys[i].attnum);
-    }
     ListCell* cell;
     foreach (cell, top->query->targetList) {
         const auto* entry = static_cast<TargetEntry*>(lfirst(cell));
         if (!entry->resjunk && bms_overlap(top->flow->outputs[entry->resno], atoms)) {
-            effect.whole = effect.whole || bms_is_member(entry->resno, keys);
+            effect.whole = effect.whole || IsKey(lineage, entry->resno);
             effect.columns = bms_add_member(effect.columns, entry->resno);
         }
     }

@@ -1,5 +1,7 @@
 #include "projection/equalities.hpp"
 
+#include "pg/relabel.hpp"
+
 extern "C" {
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
@@ -142,10 +144,7 @@ void CollectInEquality(const Place& outer, Level* inner, Node* test) {
         return;
     }
     auto* left = static_cast<Node*>(linitial(op->args));
-    auto* right = static_cast<Node*>(lsecond(op->args));
-    while (IsA(right, RelabelType)) {
-        right = reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(right)->arg);
-    }
+    auto* right = pg::WithoutRelabel(static_cast<Node*>(lsecond(op->args)));
     if (!IsA(right, Param) || reinterpret_cast<Param*>(right)->paramkind != PARAM_SUBLINK ||
         !IsEquality(op->opno, exprType(left))) {
         return;

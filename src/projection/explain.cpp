@@ -2,6 +2,7 @@
 
 #include "pg/names.hpp"
 #include "pg/owner_scope.hpp"
+#include "pg/relabel.hpp"
 #include "projection/applied.hpp"
 #include "projection/dependencies.hpp"
 #include "projection/options.hpp"
@@ -79,13 +80,6 @@ const char* Ddl(const WantedIndex& wanted) {
     return sql.data;
 }
 
-Node* WithoutRelabel(Node* node) {
-    while (IsA(node, RelabelType)) {
-        node = reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(node)->arg);
-    }
-    return node;
-}
-
 // An index column, its expression as the server keeps it: constants folded.
 struct Existing {
     AttrNumber attnum;
@@ -103,7 +97,7 @@ bool Fits(const Existing& existing, const IndexColumn& wanted) {
         return existing.attnum == wanted.attnum;
     }
     Node* expression = eval_const_expressions(nullptr, reinterpret_cast<Node*>(wanted.expression));
-    return equal(WithoutRelabel(existing.expression), WithoutRelabel(expression));
+    return equal(pg::WithoutRelabel(existing.expression), pg::WithoutRelabel(expression));
 }
 
 // How many of the index's leading columns are different ones of those wanted.

@@ -1,6 +1,7 @@
 #include "projection/immutable.hpp"
 
 #include "core/format_codes.hpp"
+#include "pg/relabel.hpp"
 #include "pg/tree_walker.hpp"
 
 extern "C" {
@@ -116,10 +117,7 @@ constexpr Oid kFormatsNumber[] = {F_TO_CHAR_NUMERIC_TEXT, F_TO_CHAR_INT4_TEXT, F
 
 // A constant, of which `fixed` says whether it has none of these codes.
 bool FormatIsFixed(const List* arguments, bool (*fixed)(std::string_view) noexcept) {
-    auto* format = static_cast<Node*>(lsecond(arguments));
-    while (IsA(format, RelabelType)) {
-        format = reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(format)->arg);
-    }
+    auto* format = pg::WithoutRelabel(static_cast<Node*>(lsecond(arguments)));
     const auto* constant = reinterpret_cast<Const*>(format);
     return IsA(format, Const) &&
            (constant->constisnull || fixed(TextDatumGetCString(constant->constvalue)));

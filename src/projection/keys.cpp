@@ -1,5 +1,7 @@
 #include "projection/keys.hpp"
 
+#include "pg/datum.hpp"
+
 extern "C" {
 #include "executor/tuptable.h"
 #include "miscadmin.h"
@@ -29,18 +31,9 @@ namespace {
 // What a value that is not stored in its Datum takes besides its own length.
 constexpr Size kAllocationOverhead = 16;
 
-int CompareTuples(const void* a, const void* b, void* arg) {
-    const auto* set = static_cast<const KeySet*>(arg);
-    for (int i = 0; i < set->width; ++i) {
-        const KeySetColumn& column = set->columns[i];
-        const int32 order = DatumGetInt32(FunctionCall2Coll(column.compare, column.collation,
-                                                            static_cast<const Datum*>(a)[i],
-                                                            static_cast<const Datum*>(b)[i]));
-        if (order != 0) {
-            return order;
-        }
-    }
-    return 0;
+int CompareForSort(const void* a, const void* b, void* set) {
+    return CompareTuples(static_cast<const KeySet*>(set), static_cast<const Datum*>(a),
+                         static_cast<const Datum*>(b));
 }
 
 Size TupleSize(const KeySet* set) {
@@ -62,8 +55,7 @@ void Append(KeySet* set, const Datum* tuple) {
     Datum* copy = MutableTuple(set, set->count);
     for (int i = 0; i < set->width; ++i) {
         const KeySetColumn& column = set->columns[i];
-        copy[i] = column.length == -1 ? PointerGetDatum(PG_DETOAST_DATUM_COPY(tuple[i]))
-                                      : datumCopy(tuple[i], column.by_value, column.length);
+        copy[i] = pg::CopyFlat(tuple[i], column.by_value, column.length);
         if (!column.by_value) {
             set->bytes += datumGetSize(copy[i], false, column.length) + kAllocationOverhead;
         }
@@ -88,10 +80,10 @@ void SortUniqueInMemory(KeySet* set) {
     if (set->count < 2 || !set->sortable) {
         return;
     }
-    qsort_arg(set->values, static_cast<size_t>(set->count), TupleSize(set), CompareTuples, set);
+    qsort_arg(set->values, static_cast<size_t>(set->count), TupleSize(set), CompareForSort, set);
     int kept = 1;
     for (int i = 1; i < set->count; ++i) {
-        if (CompareTuples(Tuple(set, i), Tuple(set, kept - 1), set) != 0) {
+        if (CompareTuples(set, Tuple(set, i), Tuple(set, kept - 1)) != 0) {
             memmove(MutableTuple(set, kept), Tuple(set, i), TupleSize(set));
             ++kept;
         } else {
@@ -211,7 +203,7 @@ void ReadSorted(KeySet* set, int most, KeySet* piece) {
         }
         slot_getallattrs(spill->sorted);
         const Datum* tuple = spill->sorted->tts_values;
-        if (spill->last == nullptr || CompareTuples(tuple, spill->last, set) != 0) {
+        if (spill->last == nullptr || CompareTuples(set, tuple, spill->last) != 0) {
             Append(piece, tuple);
             spill->last = Tuple(piece, piece->count - 1);
         }
@@ -281,6 +273,23 @@ bool NextPiece(KeySet* set, int most, KeySet* piece) {
     piece->values = MutableTuple(set, set->next);
     set->next += piece->count;
     return true;
+}
+
+int CompareTuples(const KeySet* set, const Datum* a, const Datum* b) {
+    for (int i = 0; i < set->width; ++i) {
+        const KeySetColumn& column = set->columns[i];
+        const int32 order =
+            DatumGetInt32(FunctionCall2Coll(column.compare, column.collation, a[i], b[i]));
+        if (order != 0) {
+            return order;
+        }
+    }
+    return 0;
+}
+
+bool Contains(const KeySet* set, const Datum* tuple) {
+    return bsearch_arg(tuple, set->values, static_cast<size_t>(set->count), TupleSize(set),
+                       CompareForSort, const_cast<KeySet*>(set)) != nullptr;
 }
 
 bool Rewind(KeySet* set) {

@@ -65,6 +65,12 @@ void SortUnique(KeySet* set);
 // They are good until the next call. Returns false at the end.
 bool NextPiece(KeySet* set, int most, KeySet* piece);
 
+// The order of tuples, of the set or such as could be members; below, at and above zero.
+int CompareTuples(const KeySet* set, const Datum* a, const Datum* b);
+
+// Of a sorted set that is in memory.
+bool Contains(const KeySet* set, const Datum* tuple);
+
 // Makes the pieces of a sorted set come again from the first, and tuples be added again. Returns
 // false where that cannot be: its tuples were on disk, and are gone.
 bool Rewind(KeySet* set);

@@ -185,12 +185,10 @@ void FindKeys(Lineage* lineage, Oid source, const List* names) {
     foreach (cell, names) {
         const auto* name = static_cast<char*>(lfirst(cell));
         const KeyColumn key = FindKey(source, name);
-        for (int i = 0; i < lineage->key_count; ++i) {
-            if (lineage->keys[i].attnum == key.attnum) {
-                ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
-                                errmsg("key column \"%s\" is named twice", name),
-                                errhint("Name each column of the key once.")));
-            }
+        if (IsKey(lineage, key.attnum)) {
+            ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
+                            errmsg("key column \"%s\" is named twice", name),
+                            errhint("Name each column of the key once.")));
         }
         lineage->keys[lineage->key_count++] = key;
     }
@@ -209,6 +207,15 @@ void FindKeys(Lineage* lineage, Oid source, const List* names) {
 }
 
 }  // namespace
+
+bool IsKey(const Lineage* lineage, int attnum) {
+    for (int i = 0; i < lineage->key_count; ++i) {
+        if (lineage->keys[i].attnum == attnum) {
+            return true;
+        }
+    }
+    return false;
+}
 
 Lineage* TraceLineage(Oid source, const List* keys, const List* fallbacks) {
     if (get_rel_relkind(source) != RELKIND_VIEW) {

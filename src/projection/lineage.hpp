@@ -110,6 +110,9 @@ struct Lineage {
     KeyColumn* keys;
 };
 
+// Whether the view's attribute is a column of the key.
+bool IsKey(const Lineage* lineage, int attnum);
+
 // Traces the view `source` with the key columns of these names (a list of C strings). The caller
 // holds a lock on the view. `fallbacks`, a list of Fallback*, must live as long as the result.
 // Allocated in the current memory context.

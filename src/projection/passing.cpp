@@ -1,5 +1,6 @@
 #include "projection/passing.hpp"
 
+#include "pg/relabel.hpp"
 #include "projection/equalities.hpp"
 
 extern "C" {
@@ -74,21 +75,14 @@ List* CertainConjuncts(Node* item) {
     return conjuncts;
 }
 
-Node* Bare(Node* node) {
-    while (IsA(node, RelabelType)) {
-        node = reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(node)->arg);
-    }
-    return node;
-}
-
 // The other side of an equality with `known` that agrees with the equality `eqop`, or null.
 Node* EqualTo(const OpExpr* op, Node* known, Oid eqop) {
     if (!IsA(op, OpExpr) || list_length(op->args) != 2 ||
         !equality_ops_are_compatible(op->opno, eqop)) {
         return nullptr;
     }
-    auto* left = Bare(static_cast<Node*>(linitial(op->args)));
-    auto* right = Bare(static_cast<Node*>(lsecond(op->args)));
+    auto* left = pg::WithoutRelabel(static_cast<Node*>(linitial(op->args)));
+    auto* right = pg::WithoutRelabel(static_cast<Node*>(lsecond(op->args)));
     Node* other = equal(left, known) ? right : equal(right, known) ? left : nullptr;
     return other != nullptr && exprCollation(other) == exprCollation(known) &&
                    (!OidIsValid(op->inputcollid) || op->inputcollid == exprCollation(known)) &&
@@ -102,7 +96,7 @@ Bitmapset* EqualTargets(const Query* query, const SortGroupClause* partition,
                         const List* conjuncts) {
     const auto* entry =
         get_sortgroupclause_tle(const_cast<SortGroupClause*>(partition), query->targetList);
-    List* known = list_make1(Bare(reinterpret_cast<Node*>(entry->expr)));
+    List* known = list_make1(pg::WithoutRelabel(reinterpret_cast<Node*>(entry->expr)));
     for (int i = 0; i < list_length(known); ++i) {
         ListCell* cell;
         foreach (cell, conjuncts) {
@@ -117,7 +111,7 @@ Bitmapset* EqualTargets(const Query* query, const SortGroupClause* partition,
     ListCell* cell;
     foreach (cell, query->targetList) {
         const auto* target = static_cast<TargetEntry*>(lfirst(cell));
-        if (list_member(known, Bare(reinterpret_cast<Node*>(target->expr)))) {
+        if (list_member(known, pg::WithoutRelabel(reinterpret_cast<Node*>(target->expr)))) {
             targets = bms_add_member(targets, target->resno);
         }
     }

@@ -1,5 +1,7 @@
 #include "projection/patch.hpp"
 
+#include "pg/datum.hpp"
+
 extern "C" {
 #include "executor/executor.h"
 #include "optimizer/optimizer.h"
@@ -70,11 +72,6 @@ Datum ValueOf(PatchColumn* column, TupleTableSlot* slot, ExprContext* expression
     return ExecEvalExprSwitchContext(column->value_state, expressions, isnull);
 }
 
-Datum Copy(const PatchColumn* column, Datum value) {
-    return column->length == -1 ? PointerGetDatum(PG_DETOAST_DATUM_COPY(value))
-                                : datumCopy(value, column->by_value, column->length);
-}
-
 bool SameImage(const PatchColumn* column, Datum a, Datum b) {
     return datum_image_eq(a, b, column->by_value, column->length);
 }
@@ -133,22 +130,11 @@ void Unite(RowPatch* patch, Patch* into, const Patch* next) {
     }
 }
 
-int CompareStarts(const Patch* a, const Patch* b, const KeySet* starts) {
-    for (int i = 0; i < starts->width; ++i) {
-        const KeySetColumn& column = starts->columns[i];
-        const int32 order = DatumGetInt32(
-            FunctionCall2Coll(column.compare, column.collation, a->start[i], b->start[i]));
-        if (order != 0) {
-            return order;
-        }
-    }
-    return 0;
-}
-
 int CompareInTime(const void* a, const void* b, void* starts) {
     const Patch* first = *static_cast<Patch* const*>(a);
     const Patch* second = *static_cast<Patch* const*>(b);
-    const int order = CompareStarts(first, second, static_cast<const KeySet*>(starts));
+    const int order =
+        CompareTuples(static_cast<const KeySet*>(starts), first->start, second->start);
     return order != 0 ? order : first->number - second->number;
 }
 
@@ -274,9 +260,9 @@ void AddImage(PatchList* list, RowPatch* patch, Patch* of, TupleTableSlot* slot,
         }
         MemoryContext caller = MemoryContextSwitchTo(list->context);
         if (column->feed == Feed::kCopy) {
-            delta->add = Copy(column, value);
+            delta->add = pg::CopyFlat(value, column->by_value, column->length);
         } else {
-            Add(column, delta, comes, Copy(column, value));
+            Add(column, delta, comes, pg::CopyFlat(value, column->by_value, column->length));
         }
         MemoryContextSwitchTo(caller);
     }
@@ -291,7 +277,7 @@ void UnitePatches(PatchList* list, RowPatch* patch, const KeySet* starts) {
     MemoryContext caller = MemoryContextSwitchTo(list->context);
     int kept = 0;
     for (int i = 1; i < list->count; ++i) {
-        if (CompareStarts(list->patches[kept], list->patches[i], starts) == 0) {
+        if (CompareTuples(starts, list->patches[kept]->start, list->patches[i]->start) == 0) {
             Unite(patch, list->patches[kept], list->patches[i]);
         } else {
             list->patches[++kept] = list->patches[i];

@@ -1,5 +1,6 @@
 #include "projection/patchable.hpp"
 
+#include "pg/relabel.hpp"
 #include "pg/tree_walker.hpp"
 #include "projection/equalities.hpp"
 #include "projection/feed.hpp"
@@ -31,15 +32,6 @@ struct Finder {
     Level** aggregate;    // the level of the aggregate that it feeds, or null
     AttrNumber** joined;  // then: for each key column the attribute that equals it
 };
-
-bool IsKey(const Lineage* lineage, AttrNumber resno) {
-    for (int i = 0; i < lineage->key_count; ++i) {
-        if (lineage->keys[i].attnum == resno) {
-            return true;
-        }
-    }
-    return false;
-}
 
 // The expression as one over the columns of an occurrence alone, as Vars of relation 1; or null.
 Expr* OverRow(const Finder& finder, const WalkedColumn& column) {
@@ -73,13 +65,6 @@ Node* OfRelationOne(Node* node, int rtindex) {
     auto* copy = static_cast<Node*>(copyObjectImpl(node));
     ChangeVarNodes(copy, rtindex, 1, 0);
     return copy;
-}
-
-Node* Bare(Node* node) {
-    while (IsA(node, RelabelType)) {
-        node = reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(node)->arg);
-    }
-    return node;
 }
 
 bool IsVarOf(const Node* node, Index levels) {
@@ -123,8 +108,8 @@ bool AddCorrelation(const Finder& finder, AggregateQuery* query, const OpExpr* o
     if (!IsA(op, OpExpr) || list_length(op->args) != 2) {
         return false;
     }
-    auto* inner = Bare(static_cast<Node*>(linitial(op->args)));
-    auto* outer = Bare(static_cast<Node*>(lsecond(op->args)));
+    auto* inner = pg::WithoutRelabel(static_cast<Node*>(linitial(op->args)));
+    auto* outer = pg::WithoutRelabel(static_cast<Node*>(lsecond(op->args)));
     if (IsVarOf(outer, 0)) {
         std::swap(inner, outer);
     }
@@ -171,11 +156,7 @@ bool ReadConditions(const Finder& finder, AggregateQuery* query) {
 
 // An aggregate over all rows of one table, and nothing else.
 bool IsSimple(const Query* query) {
-    return query->hasAggs && query->groupClause == NIL && query->groupingSets == NIL &&
-           query->havingQual == nullptr && query->distinctClause == NIL &&
-           query->limitCount == nullptr && query->limitOffset == nullptr &&
-           query->setOperations == nullptr && !query->hasWindowFuncs && !query->hasTargetSRFs &&
-           !query->hasSubLinks && query->cteList == NIL && query->sortClause == NIL &&
+    return query->hasAggs && KeepsRows(query) && !query->hasSubLinks && query->sortClause == NIL &&
            list_length(query->jointree->fromlist) == 1 &&
            IsA(linitial(query->jointree->fromlist), RangeTblRef);
 }
@@ -203,10 +184,10 @@ PatchColumn* ReadAggregate(const AggregateQuery& query, const Aggref* aggregate,
     if (aggregate->args != NIL) {
         auto* argument =
             reinterpret_cast<Node*>(static_cast<TargetEntry*>(linitial(aggregate->args))->expr);
-        if (contain_vars_of_level(argument, 1) || ReadsWholeRow(argument, nullptr)) {
+        if (HasOuterVar(argument) || ReadsWholeRow(argument, nullptr)) {
             return nullptr;
         }
-        value = reinterpret_cast<Expr*>(Bare(OfRelationOne(argument, query.rtindex)));
+        value = reinterpret_cast<Expr*>(pg::WithoutRelabel(OfRelationOne(argument, query.rtindex)));
     }
     PatchColumn* column = NewColumn(Feed::kCount, resno, value);
     if (!ReadFeed(aggregate, column)) {
@@ -215,7 +196,7 @@ PatchColumn* ReadAggregate(const AggregateQuery& query, const Aggref* aggregate,
     List* conditions = query.conditions;
     if (aggregate->aggfilter != nullptr) {
         auto* filter = reinterpret_cast<Node*>(aggregate->aggfilter);
-        if (contain_vars_of_level(filter, 1) || ReadsWholeRow(filter, nullptr)) {
+        if (HasOuterVar(filter) || ReadsWholeRow(filter, nullptr)) {
             return nullptr;
         }
         conditions = lappend(list_copy(conditions), OfRelationOne(filter, query.rtindex));
@@ -234,7 +215,8 @@ bool AddAggregate(const Finder& finder, const PlainPlace& place, AttrNumber resn
         return false;
     }
     const TargetEntry* entry = get_tle_by_resno(query.level->query->targetList, output);
-    auto* aggregate = reinterpret_cast<Aggref*>(Bare(reinterpret_cast<Node*>(entry->expr)));
+    auto* aggregate =
+        reinterpret_cast<Aggref*>(pg::WithoutRelabel(reinterpret_cast<Node*>(entry->expr)));
     PatchColumn* column = ReadAggregate(query, aggregate, resno);
     if (column == nullptr) {
         return false;

@@ -1,5 +1,6 @@
 #include "projection/plain_from.hpp"
 
+#include "pg/relabel.hpp"
 #include "pg/tree_walker.hpp"
 
 extern "C" {
@@ -12,11 +13,7 @@ namespace freshcrm::projection {
 namespace {
 
 bool IsPlain(const Query* query) {
-    return !query->hasAggs && query->groupClause == NIL && query->groupingSets == NIL &&
-           query->havingQual == nullptr && query->distinctClause == NIL &&
-           query->limitCount == nullptr && query->limitOffset == nullptr &&
-           query->setOperations == nullptr && !query->hasWindowFuncs && !query->hasTargetSRFs &&
-           query->cteList == NIL;
+    return !query->hasAggs && KeepsRows(query);
 }
 
 // What an outer join does to an item of FROM.
@@ -218,13 +215,6 @@ void ReadLevel(PlainFrom* from, Level* level) {
     ReadJoinConditions(from, level, jointree, false);
 }
 
-Node* Bare(Node* node) {
-    while (IsA(node, RelabelType)) {
-        node = reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(node)->arg);
-    }
-    return node;
-}
-
 }  // namespace
 
 PlainFrom* ReadPlainFrom(WalkedView* view) {
@@ -241,7 +231,7 @@ PlainFrom* ReadPlainFrom(WalkedView* view) {
 
 PlainPlace Descend(const PlainFrom* from, PlainPlace place) {
     for (;;) {
-        place.node = Bare(place.node);
+        place.node = pg::WithoutRelabel(place.node);
         if (!IsA(place.node, Var)) {
             return place;
         }
@@ -277,6 +267,14 @@ Level* QueryOfOutput(const PlainFrom* from, const PlainPlace& place, AttrNumber*
     List* levels = LevelsOf(from->view, reinterpret_cast<SubLink*>(place.node)->subselect);
     *output = 1;
     return list_length(levels) == 1 ? static_cast<Level*>(linitial(levels)) : nullptr;
+}
+
+bool KeepsRows(const Query* query) {
+    return query->groupClause == NIL && query->groupingSets == NIL &&
+           query->havingQual == nullptr && query->distinctClause == NIL &&
+           query->limitCount == nullptr && query->limitOffset == nullptr &&
+           query->setOperations == nullptr && !query->hasWindowFuncs && !query->hasTargetSRFs &&
+           query->cteList == NIL;
 }
 
 void MarkElsewhere(PlainFrom* from, const PlainPlace& place) {

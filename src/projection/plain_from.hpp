@@ -43,6 +43,10 @@ PlainPlace Descend(const PlainFrom* from, PlainPlace place);
 // number of its output; null when it is none, or one that is more than that.
 Level* QueryOfOutput(const PlainFrom* from, const PlainPlace& place, AttrNumber* output);
 
+// Whether a query, but for aggregates over all of its rows, returns or aggregates just those that
+// FROM and WHERE leave.
+bool KeepsRows(const Query* query);
+
 // Marks all that the expression reads.
 void MarkElsewhere(PlainFrom* from, const PlainPlace& place);
 

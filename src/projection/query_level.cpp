@@ -1,5 +1,6 @@
 #include "projection/query_level.hpp"
 
+#include "pg/relabel.hpp"
 #include "pg/tree_walker.hpp"
 #include "projection/unambiguous.hpp"
 
@@ -13,13 +14,6 @@ extern "C" {
 namespace freshcrm::projection {
 
 namespace {
-
-Node* StripRelabel(Node* node) {
-    while (IsA(node, RelabelType)) {
-        node = reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(node)->arg);
-    }
-    return node;
-}
 
 Resolved* MakeResolved(const WalkedColumn& column, Bitmapset* not_from) {
     return Make(Resolved{column, NIL, false, not_from, nullptr});
@@ -218,7 +212,7 @@ WalkedColumn ExpressionColumn(WalkedView* view, int occurrence, Expr* expression
 }
 
 List* Resolve(const Place& place, Node* node) {
-    node = StripRelabel(node);
+    node = pg::WithoutRelabel(node);
     if (IsA(node, Var)) {
         return ResolveVar(place, reinterpret_cast<Var*>(node));
     }

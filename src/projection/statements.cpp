@@ -130,18 +130,10 @@ DiffColumns AllColumns(const Projection* projection) {
     return {"*", Columns(projection, In::kView, "v."), ""};
 }
 
-bool IsKey(const Projection* projection, int attnum) {
-    for (int i = 0; i < projection->key_count; ++i) {
-        if (projection->keys[i].attnum == attnum) {
-            return true;
-        }
-    }
-    return false;
-}
-
 DiffColumns NarrowColumns(const Projection* projection, const NarrowDiff* narrow) {
     const auto column = [&](int i) {
-        const bool of_view = bms_is_member(i + 1, narrow->columns) || IsKey(projection, i + 1);
+        const bool of_view =
+            bms_is_member(i + 1, narrow->columns) || IsKey(projection->lineage, i + 1);
         return of_view ? psprintf("v.%s", ColumnName(projection, In::kView, i))
                        : psprintf("t.%s", ColumnName(projection, In::kTarget, i));
     };
