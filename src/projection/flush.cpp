@@ -380,7 +380,7 @@ bool TraceAffected(Projection* projection, const List* changes, KeySet* keys,
         patched->count = 0;
     }
     SortUnique(keys);
-    SettlePatchedKeys(projection, patched, keys);
+    SettlePatchedKeys(patched, keys);
     LockNewLinks(projection, changes, keys);
     return null_key;
 }

@@ -3,7 +3,6 @@
 #include "projection/locks.hpp"
 #include "projection/maintain.hpp"
 #include "projection/narrow.hpp"
-#include "projection/patch_order.hpp"
 #include "projection/patching.hpp"
 #include "projection/recompute.hpp"
 #include "projection/target_writer.hpp"
@@ -47,18 +46,14 @@ bool PatchAlone(Projection* projection, const List* list, MemoryContext context)
         foreach (cell, list) {
             TracePatches(static_cast<Changes*>(lfirst(cell)), &patched);
         }
-        SettlePatchedKeys(projection, &patched, &again);
+        SettlePatchedKeys(&patched, &again);
         LockKeys(projection, &again, &patched);
         ApplyPatches(projection, &patched, &again);
     });
     if (!IsEmpty(&again)) {
-        SortUnique(&again);
-        Maintain(projection, [&] {
-            (void)RecomputeKeys(projection, &again, Write::kIfDifferent, AffectedBy(list));
-        });
+        Maintain(projection, [&] { RecomputeLocked(projection, &again, AffectedBy(list)); });
     }
     FinishAll(list);
-    RememberFollowed();
     MemoryContextSwitchTo(caller);
     return true;
 }

@@ -1,5 +1,6 @@
 #include "projection/patching.hpp"
 
+#include "pg/datum.hpp"
 #include "pg/spi.hpp"
 #include "projection/counts.hpp"
 #include "projection/statements.hpp"
@@ -7,7 +8,6 @@
 #include "projection/trace.hpp"
 
 extern "C" {
-#include "utils/datum.h"
 #include "utils/snapmgr.h"
 }
 
@@ -66,9 +66,7 @@ void AddMapped(void* arg, TupleTableSlot* slot) {
         const Key& column = projection->keys[i];
         complete = complete && !slot->tts_isnull[i];
         if (complete) {
-            key[i] = column.length == -1
-                         ? PointerGetDatum(PG_DETOAST_DATUM_COPY(slot->tts_values[i]))
-                         : datumCopy(slot->tts_values[i], column.by_value, column.length);
+            key[i] = pg::CopyFlat(slot->tts_values[i], column.by_value, column.length);
         }
     }
     MemoryContextSwitchTo(caller);
@@ -77,36 +75,16 @@ void AddMapped(void* arg, TupleTableSlot* slot) {
     }
 }
 
-int CompareKeys(Projection* projection, const Datum* a, const Datum* b) {
-    for (int i = 0; i < projection->key_count; ++i) {
-        Key* column = &projection->keys[i];
-        const int32 order =
-            DatumGetInt32(FunctionCall2Coll(&column->compare, column->collation, a[i], b[i]));
-        if (order != 0) {
-            return order;
-        }
-    }
-    return 0;
+// By key, and then in any one order.
+int CompareItems(const void* a, const void* b, void* keys) {
+    const auto* first = static_cast<const PatchedKey*>(a);
+    const auto* second = static_cast<const PatchedKey*>(b);
+    const int order = CompareTuples(static_cast<const KeySet*>(keys), first->key, second->key);
+    return order != 0 ? order : (first->patch > second->patch) - (first->patch < second->patch);
 }
 
-int CompareItems(const void* a, const void* b, void* projection) {
-    return CompareKeys(static_cast<Projection*>(projection), static_cast<const PatchedKey*>(a)->key,
-                       static_cast<const PatchedKey*>(b)->key);
-}
-
-bool Contains(Projection* projection, const KeySet* keys, const Datum* key) {
-    int from = 0;
-    int to = keys->count;
-    while (from < to) {
-        const int middle = from + (to - from) / 2;
-        const int order = CompareKeys(projection, Tuple(keys, middle), key);
-        if (order == 0) {
-            return true;
-        }
-        from = order < 0 ? middle + 1 : from;
-        to = order < 0 ? to : middle;
-    }
-    return false;
+bool IsMapped(const Source* source) {
+    return !source->paths[0].direct();
 }
 
 // A row of the target while it is patched.
@@ -207,53 +185,44 @@ void TracePatches(const Changes* changes, PatchedKeys* patched) {
     }
 }
 
-void SettlePatchedKeys(Projection* projection, PatchedKeys* patched, const KeySet* keys) {
+void SettlePatchedKeys(PatchedKeys* patched, const KeySet* keys) {
     if (patched->count > 1) {
         qsort_arg(patched->items, static_cast<size_t>(patched->count), sizeof(PatchedKey),
-                  CompareItems, projection);
+                  CompareItems, const_cast<KeySet*>(keys));
     }
     if (IsEmpty(keys)) {
         return;
     }
     int kept = 0;
     for (int i = 0; i < patched->count; ++i) {
-        if (!Contains(projection, keys, patched->items[i].key)) {
+        if (!Contains(keys, patched->items[i].key)) {
             patched->items[kept++] = patched->items[i];
         }
     }
     patched->count = kept;
 }
 
-void TracePatchesAgain(Projection* projection, const List* changes, PatchedKeys* patched,
-                       KeySet* again) {
+void TracePatchesAgain(const List* changes, PatchedKeys* patched, KeySet* again) {
     PatchedKeys now = MakePatchedKeys(patched->context);
     pg::PushFreshSnapshot();
     ListCell* cell;
     foreach (cell, changes) {
         const auto* of_source = static_cast<Changes*>(lfirst(cell));
-        if (of_source->patches.count > 0 && !of_source->source->paths[0].direct()) {
+        if (of_source->patches.count > 0 && IsMapped(of_source->source)) {
             TracePatches(of_source, &now);
         }
     }
     PopActiveSnapshot();
-    SettlePatchedKeys(projection, &now, again);
+    SettlePatchedKeys(&now, again);
     int kept = 0;
-    int next = 0;
     for (int i = 0; i < patched->count; ++i) {
-        const PatchedKey key = patched->items[i];
-        while (next < now.count && CompareKeys(projection, now.items[next].key, key.key) < 0) {
-            ++next;
-        }
-        bool found = key.source->paths[0].direct();
-        for (int j = next;
-             !found && j < now.count && CompareKeys(projection, now.items[j].key, key.key) == 0;
-             ++j) {
-            found = now.items[j].patch == key.patch;
-        }
-        if (found) {
-            patched->items[kept++] = key;
+        const PatchedKey& item = patched->items[i];
+        if (!IsMapped(item.source) ||
+            (now.count > 0 && bsearch_arg(&item, now.items, static_cast<size_t>(now.count),
+                                          sizeof(PatchedKey), CompareItems, again) != nullptr)) {
+            patched->items[kept++] = item;
         } else {
-            Add(again, key.key);
+            Add(again, item.key);
         }
     }
     patched->count = kept;
@@ -272,8 +241,8 @@ void ApplyPatches(Projection* projection, const PatchedKeys* patched, KeySet* ag
     for (int first = 0; first < patched->count;) {
         CHECK_FOR_INTERRUPTS();
         int last = first;
-        while (last + 1 < patched->count && CompareKeys(projection, patched->items[first].key,
-                                                        patched->items[last + 1].key) == 0) {
+        while (last + 1 < patched->count &&
+               CompareTuples(again, patched->items[first].key, patched->items[last + 1].key) == 0) {
             ++last;
         }
         if (!PatchKey(projection, &writer, patched, first, last, &row)) {

@@ -26,12 +26,12 @@ PatchedKeys MakePatchedKeys(MemoryContext context);
 void TracePatches(const Changes* changes, PatchedKeys* patched);
 
 // Sorts them, and leaves out those that are recomputed anyway: a sorted set, in memory.
-void SettlePatchedKeys(Projection* projection, PatchedKeys* patched, const KeySet* keys);
+void SettlePatchedKeys(PatchedKeys* patched, const KeySet* keys);
 
-// Once the keys are locked: leaves out those that mapped paths do not lead to any more, since another
-// transaction has moved what they led through, and adds them to `again`. Within Maintain().
-void TracePatchesAgain(Projection* projection, const List* changes, PatchedKeys* patched,
-                       KeySet* again);
+// Once the keys are locked: leaves out those that mapped paths do not lead to any more, since
+// another transaction has moved what they led through, and adds them to `again`, which is empty.
+// (Such a transaction locks the links that it makes, not those that were.) Within Maintain().
+void TracePatchesAgain(const List* changes, PatchedKeys* patched, KeySet* again);
 
 // Writes the rows of keys that are locked, as they follow from the latest ones. Adds to `again` the
 // keys for which that is not certain. Needs not be within Maintain() where the projection's layout

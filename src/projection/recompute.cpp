@@ -1,5 +1,6 @@
 #include "projection/recompute.hpp"
 
+#include "pg/datum.hpp"
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
 #include "projection/apply.hpp"
@@ -12,7 +13,6 @@
 #include "projection/statements.hpp"
 
 extern "C" {
-#include "utils/datum.h"
 #include "utils/snapmgr.h"
 }
 
@@ -186,16 +186,32 @@ KeySet MakeProjectionKeys(const Projection* projection, MemoryContext context) {
     return MakeKeySet(context, projection->key_count, types, collations);
 }
 
+namespace {
+
+Counts Recompute(Projection* projection, KeySet* keys, Write write, const Effect& affected) {
+    NarrowDiff* narrow =
+        write == Write::kIfDifferent ? FindNarrowDiff(projection, affected) : nullptr;
+    return Run(projection, nullptr, false, write,
+               [&](DiffReader* reader) { ApplyKeysWith(reader, keys, narrow); });
+}
+
+}  // namespace
+
 Counts RecomputeKeys(Projection* projection, KeySet* keys, Write write, const Effect& affected) {
     if (IsEmpty(keys)) {
         return Counts{};
     }
     LockHalfLinks(projection, keys);
     LockKeys(projection, keys);
-    NarrowDiff* narrow =
-        write == Write::kIfDifferent ? FindNarrowDiff(projection, affected) : nullptr;
-    return Run(projection, nullptr, false, write,
-               [&](DiffReader* reader) { ApplyKeysWith(reader, keys, narrow); });
+    return Recompute(projection, keys, write, affected);
+}
+
+void RecomputeLocked(Projection* projection, KeySet* keys, const Effect& affected) {
+    if (!IsEmpty(keys)) {
+        SortUnique(keys);
+        LockHalfLinks(projection, keys);
+        (void)Recompute(projection, keys, Write::kIfDifferent, affected);
+    }
 }
 
 void RecomputeAndPatch(Projection* projection, const List* changes, KeySet* keys,
@@ -204,12 +220,13 @@ void RecomputeAndPatch(Projection* projection, const List* changes, KeySet* keys
         LockHalfLinks(projection, keys);
     }
     LockKeys(projection, keys, patched);
-    (void)RecomputeKeys(projection, keys, Write::kIfDifferent, affected);
+    if (!IsEmpty(keys)) {
+        (void)Recompute(projection, keys, Write::kIfDifferent, affected);
+    }
     KeySet again = MakeProjectionKeys(projection, CurrentMemoryContext);
-    TracePatchesAgain(projection, changes, patched, &again);
+    TracePatchesAgain(changes, patched, &again);
     ApplyPatches(projection, patched, &again);
-    SortUnique(&again);
-    (void)RecomputeKeys(projection, &again, Write::kIfDifferent, affected);
+    RecomputeLocked(projection, &again, affected);
 }
 
 Counts RecomputeAll(Projection* projection, Snapshot snapshot) {
@@ -273,9 +290,7 @@ void CheckUnique(KeyChecker* checker, const Datum* key) {
     MemoryContext caller = MemoryContextSwitchTo(checker->context);
     for (int i = 0; i < projection->key_count; ++i) {
         const Key& column = projection->keys[i];
-        checker->previous[i] = column.length == -1
-                                   ? PointerGetDatum(PG_DETOAST_DATUM_COPY(key[i]))
-                                   : datumCopy(key[i], column.by_value, column.length);
+        checker->previous[i] = pg::CopyFlat(key[i], column.by_value, column.length);
     }
     MemoryContextSwitchTo(caller);
     checker->has_previous = true;

@@ -35,7 +35,10 @@ enum class Write {
 Counts RecomputeKeys(Projection* projection, KeySet* keys, Write write = Write::kIfDifferent,
                      const Effect& affected = kWholeRow);
 
-// The same, and patches of other keys.
+// The same for keys whose patches turned out not to be certain: they are locked.
+void RecomputeLocked(Projection* projection, KeySet* keys, const Effect& affected);
+
+// RecomputeKeys(), and patches of other keys.
 void RecomputeAndPatch(Projection* projection, const List* changes, KeySet* keys,
                        PatchedKeys* patched, const Effect& affected);
 
