@@ -233,14 +233,14 @@ bool HasExpressions(const Source* source) {
     return false;
 }
 
-void Read(Changes* changes, const TriggerData* trigger) {
+void Read(Changes* changes, const TriggerData* trigger, bool patching) {
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "freshcrm changed rows", ALLOCSET_SMALL_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(context);
     changes->reading = true;
     RowReader reader = BeginRows(changes, trigger->tg_relation);
-    reader.patching = MayPatch(changes, trigger);
-    if (HasExpressions(changes->source) || (reader.patching && !changes->source->patch->harmless)) {
+    reader.patching = patching;
+    if (HasExpressions(changes->source) || (patching && !changes->source->patch->harmless)) {
         const pg::OwnerScope scope = pg::BeginAsOwner(changes->projection->owner);
         ReadRows(&reader, trigger);
         pg::EndAsOwner(scope);
@@ -253,6 +253,16 @@ void Read(Changes* changes, const TriggerData* trigger) {
     }
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(context);
+}
+
+// A patch computes for every changed row what the view computes only for the rows that it shows.
+// After an error the changes are followed, and the view says whether it is one.
+void ReadFallible(Changes* changes, const TriggerData* trigger) {
+    pg::Failure failure;
+    if (!pg::AttemptUnlessRetryable([&] { Read(changes, trigger, true); }, &failure)) {
+        GiveUpPatches(changes);
+        Read(changes, trigger, false);
+    }
 }
 
 }  // namespace
@@ -293,10 +303,18 @@ void ReadTrigger(Changes* changes, const TriggerData* trigger) {
                HasExpressions(changes->source)) {
         // One that fails leaves them half read, so that all keys count as affected.
         pg::Failure failure;
-        (void)pg::AttemptUnlessRetryable([&] { Read(changes, trigger); }, &failure);
-    } else {
-        InContext(changes->projection, [&] { Read(changes, trigger); });
+        (void)pg::AttemptUnlessRetryable(
+            [&] { Read(changes, trigger, MayPatch(changes, trigger)); }, &failure);
+        return;
     }
+    InContext(changes->projection, [&] {
+        const bool patching = MayPatch(changes, trigger);
+        if (patching && !changes->source->patch->harmless) {
+            ReadFallible(changes, trigger);
+        } else {
+            Read(changes, trigger, patching);
+        }
+    });
 }
 
 }  // namespace freshcrm::projection

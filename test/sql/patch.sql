@@ -182,6 +182,28 @@ DROP TRIGGER noticed ON board_hot;
 SET freshcrm.patch = off;
 SELECT * FROM tried($$UPDATE leads SET status = 'off' WHERE id = 1$$);
 RESET freshcrm.patch;
+-- What a patch computes of a row that the view does not show is no error; of one that it shows it is the view's.
+CREATE TABLE parts (id int PRIMARY KEY, x int);
+CREATE TABLE uses (id int PRIMARY KEY, part_id int);
+CREATE INDEX ON uses (part_id);
+CREATE TABLE times (id int PRIMARY KEY, use_id int, x int);
+CREATE INDEX ON times (use_id);
+INSERT INTO parts VALUES (1, 1), (2, 2);
+INSERT INTO uses VALUES (1, 1);
+CREATE VIEW shares AS SELECT u.id, 100 / p.x AS share, (SELECT max(100 / t.x) FROM times AS t WHERE t.use_id = u.id) AS most
+  FROM uses AS u JOIN parts AS p ON p.id = u.part_id;
+SELECT create_projection FROM freshcrm.create_projection('shares', '{id}');
+UPDATE parts SET x = 4;
+UPDATE parts SET x = 0 WHERE id = 2;
+INSERT INTO times VALUES (1, 77, 0), (2, 1, 5);
+\set VERBOSITY terse
+UPDATE parts SET x = 0;
+INSERT INTO times VALUES (3, 1, 0);
+\set VERBOSITY default
+UPDATE parts SET x = 5 WHERE id = 1;
+SELECT id, share, most FROM shares_hot;
+SELECT keys_patched, keys_narrow + keys_whole_row AS otherwise FROM freshcrm.projections WHERE projection = 'shares_hot'::regclass;
+SELECT * FROM freshcrm.verify_projection('shares_hot');
 -- Constraints of the table are checked.
 ALTER TABLE board_hot ALTER COLUMN value SET NOT NULL;
 \set VERBOSITY terse
