@@ -159,16 +159,6 @@ void PutValues(TargetWriter* writer, const Datum* values, const bool* nulls) {
     ExecStoreVirtualTuple(row);
 }
 
-void InsertIndexEntries(TargetWriter* writer) {
-#if PG_VERSION_NUM < 160000
-    (void)ExecInsertIndexTuples(writer->result, writer->new_row, writer->estate, true, false,
-                                nullptr, NIL);
-#else
-    (void)ExecInsertIndexTuples(writer->result, writer->new_row, writer->estate, true, false,
-                                nullptr, NIL, false);
-#endif
-}
-
 }  // namespace
 
 TargetLayout* ReadLayout(const Projection* projection) {
@@ -264,7 +254,13 @@ Written ReplaceRow(TargetWriter* writer, const Datum* values, const bool* nulls)
              static_cast<int>(result));
     }
     if (indexes) {
-        InsertIndexEntries(writer);
+#if PG_VERSION_NUM < 160000
+        (void)ExecInsertIndexTuples(writer->result, writer->new_row, writer->estate, true, false,
+                                    nullptr, NIL);
+#else
+        (void)ExecInsertIndexTuples(writer->result, writer->new_row, writer->estate, true, false,
+                                    nullptr, NIL, indexes == TU_Summarizing);
+#endif
     }
     ResetPerTupleExprContext(writer->estate);
     return Written::kYes;
