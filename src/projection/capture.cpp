@@ -54,10 +54,12 @@ void CaptureFor(Projection* projection, const TriggerData* trigger) {
     } else {
         RememberEmptyTables(projection);
     }
+    const Form_pg_class form = trigger->tg_relation->rd_rel;
+    const bool partitions = form->relispartition || form->relkind == RELKIND_PARTITIONED_TABLE;
     bool found = false;
     for (int i = 0; i < projection->lineage->source_count; ++i) {
         Source* source = &projection->lineage->sources[i];
-        if (ChangesThrough(source->relid, named)) {
+        if (source->relid == named || (partitions && ChangesThrough(source->relid, named))) {
             found = true;
             Enqueue(projection, source, trigger);
         }

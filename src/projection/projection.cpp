@@ -152,6 +152,17 @@ Key LoadKey(const char* name, const KeyColumn& column, MemoryContext context) {
     return key;
 }
 
+KeyShape ShapeOfKeys(const Projection* projection) {
+    const auto count = static_cast<Size>(projection->key_count);
+    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * count));
+    auto* collations = static_cast<Oid*>(palloc(sizeof(Oid) * count));
+    for (int i = 0; i < projection->key_count; ++i) {
+        types[i] = projection->keys[i].type;
+        collations[i] = projection->keys[i].collation;
+    }
+    return MakeKeyShape(projection->key_count, types, collations);
+}
+
 TupleDesc CopyColumns(Oid view) {
     Relation relation = table_open(view, NoLock);
     TupleDesc columns = CreateTupleDescCopy(RelationGetDescr(relation));
@@ -230,6 +241,7 @@ Projection* Load(int32 id, bool maintained) {
         projection->keys[i] = LoadKey(pstrdup(static_cast<char*>(list_nth(definition->keys, i))),
                                       projection->lineage->keys[i], context);
     }
+    projection->key_shape = ShapeOfKeys(projection);
     projection->digester = etag::MakeRowDigester(projection->columns, context);
     projection->layout = ReadLayout(projection);
     ForgetImpossiblePatches(projection);
@@ -251,9 +263,13 @@ void Sweep() {
     }
 }
 
-bool LockIfValid(const Projection* projection) {
+bool LockIfValid(Projection* projection) {
     if (projection == nullptr || !projection->valid) {
         return false;
+    }
+    const pg::RunningSubtransaction now = pg::CurrentSubtransaction();
+    if (projection->locked == now) {
+        return true;
     }
     // Waiting for a lock reads the invalidations that came before it was granted.
     LockRelations(projection->source, projection->target);
@@ -265,6 +281,7 @@ bool LockIfValid(const Projection* projection) {
     for (int i = 0; i < projection->lineage->source_count; ++i) {
         LockRelationOid(projection->lineage->sources[i].relid, AccessShareLock);
     }
+    projection->locked = now;
     return projection->valid;
 }
 

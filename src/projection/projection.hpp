@@ -5,12 +5,13 @@
 #pragma once
 
 #include "etag/row_digest.hpp"
+#include "pg/transaction.hpp"
+#include "projection/keys.hpp"
 #include "projection/lineage.hpp"
 #include "projection/modes.hpp"
 
 namespace freshcrm::projection {
 
-struct Counter;       // counts.hpp
 struct Counter;       // counts.hpp
 struct Definition;    // definition.hpp
 struct TargetLayout;  // target_writer.hpp
@@ -72,6 +73,7 @@ struct Projection {
     Lineage* lineage;
     int key_count;
     Key* keys;
+    KeyShape key_shape;
 
     etag::RowDigester* digester;
     Statements statements;
@@ -81,6 +83,8 @@ struct Projection {
     List* narrow;           // of NarrowDiff*
     MemoryContext context;  // owns all of the above
     bool valid;             // nothing that it depends on has changed since it was made
+
+    pg::RunningSubtransaction locked;  // that which has last taken all its locks
 };
 
 // Finds the projection and takes the locks that keep it as it is until the end of the transaction:
