@@ -263,25 +263,21 @@ void Sweep() {
     }
 }
 
-bool LockIfValid(Projection* projection) {
-    if (projection == nullptr || !projection->valid) {
-        return false;
-    }
-    const pg::RunningSubtransaction now = pg::CurrentSubtransaction();
-    if (projection->locked == now) {
-        return true;
-    }
-    // Waiting for a lock reads the invalidations that came before it was granted.
+// Waiting for a lock reads the invalidations that came before it was granted.
+void LockViews(const Projection* projection) {
     LockRelations(projection->source, projection->target);
     for (int i = 1; i < projection->lineage->view_count; ++i) {
         LockRelationOid(projection->lineage->views[i], AccessShareLock);
     }
-    // A snapshot taken before would, after waiting for a TRUNCATE, show one table empty and others
-    // with the rows of before.
-    for (int i = 0; i < projection->lineage->source_count; ++i) {
-        LockRelationOid(projection->lineage->sources[i].relid, AccessShareLock);
+}
+
+bool LockIfValid(Projection* projection) {
+    if (projection == nullptr || !projection->valid) {
+        return false;
     }
-    projection->locked = now;
+    if (projection->locked != pg::CurrentSubtransaction()) {
+        LockViews(projection);
+    }
     return projection->valid;
 }
 
@@ -304,10 +300,22 @@ Projection* Open(int32 id, bool maintained) {
     return maintained && entry->projection->restored ? nullptr : entry->projection;
 }
 
+// With its base tables.
+Projection* OpenAll(int32 id, bool maintained) {
+    Projection* projection;
+    do {
+        projection = Open(id, maintained);
+        if (projection != nullptr) {
+            LockBaseTables(projection);
+        }
+    } while (projection != nullptr && !projection->valid);
+    return projection;
+}
+
 }  // namespace
 
 Projection* OpenProjection(int32 id) {
-    Projection* projection = Open(id, false);
+    Projection* projection = OpenAll(id, false);
     if (projection == nullptr) {
         RaiseNoProjection(id);
     }
@@ -315,7 +323,24 @@ Projection* OpenProjection(int32 id) {
 }
 
 Projection* OpenMaintained(int32 id) {
+    return OpenAll(id, true);
+}
+
+Projection* OpenWatched(int32 id) {
     return Open(id, true);
+}
+
+// A snapshot taken before would, after waiting for a TRUNCATE, show one table empty and others with
+// the rows of before.
+void LockBaseTables(Projection* projection) {
+    const pg::RunningSubtransaction now = pg::CurrentSubtransaction();
+    if (projection->locked == now) {
+        return;
+    }
+    for (int i = 0; i < projection->lineage->source_count; ++i) {
+        LockRelationOid(projection->lineage->sources[i].relid, AccessShareLock);
+    }
+    projection->locked = now;
 }
 
 Definition* FindTarget(Oid target) {

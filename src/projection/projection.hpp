@@ -104,6 +104,12 @@ Projection* OpenOwned(Oid target);
 // As OpenProjection(), for upkeep; null when there is no definition or it IsRestored().
 Projection* OpenMaintained(int32 id);
 
+// The same without the locks of base tables, which most writes to them do not need: those that
+// change nothing that the view reads. For others LockBaseTables() follows, after which the
+// projection may no longer be valid.
+Projection* OpenWatched(int32 id);
+void LockBaseTables(Projection* projection);
+
 // Registers the invalidation callbacks; once a backend.
 void InitProjectionCache();
 
