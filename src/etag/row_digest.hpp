@@ -39,21 +39,23 @@ struct RowDigester;
 // digester must not outlive a change of the row's or a column's type.
 RowDigester* MakeRowDigester(TupleDesc desc, MemoryContext keep);
 
-// Writes the tag of a row with an entry in `values` and `nulls` for each attribute of the
-// descriptor, dropped ones included (and ignored). Toasted values are detoasted; memory used for a
-// row is freed before the return. Raises what send functions raise, as a server error or as
-// pg::ServerError. Needs a transaction.
+// The digest of a row with an entry in `values` and `nulls` for each attribute of the descriptor,
+// dropped ones included (and ignored). Toasted values are detoasted; memory used for a row is freed
+// before the return. Raises what send functions raise, as a server error or as pg::ServerError.
+// Needs a transaction.
+core::Sha256Digest DigestRow(RowDigester* digester, const Datum* values, const bool* nulls);
+// The tag: in hexadecimal, with a terminating zero.
 void DigestRow(RowDigester* digester, const Datum* values, const bool* nulls, char* hex);
 
-// The tag of a row of `count` columns, each of the type of the digester's only column.
-void DigestElements(RowDigester* digester, const Datum* values, const bool* nulls, int count,
-                    char* hex);
+// The digest of a row of `count` columns, each of the type of the digester's only column.
+core::Sha256Digest DigestElements(RowDigester* digester, const Datum* values, const bool* nulls,
+                                  int count);
 
 // Digests composite values, each by the row type in its own header; follows changes of that type.
 struct RecordDigester;
 RecordDigester* MakeRecordDigester(MemoryContext keep);
 
-// The tag of the row that `record` is: that of DigestRow() over its attributes.
-void DigestRecord(RecordDigester* digester, HeapTupleHeader record, char* hex);
+// The digest of the row that `record` is: that of DigestRow() over its attributes.
+core::Sha256Digest DigestRecord(RecordDigester* digester, HeapTupleHeader record);
 
 }  // namespace freshcrm::etag

@@ -6,7 +6,7 @@
 
 #include "pg/postgres.hpp"
 // After the server's headers.
-#include <string_view>
+#include "core/digest.hpp"
 
 extern "C" {
 #include "utils/typcache.h"
@@ -18,9 +18,13 @@ struct RecordPlan;
 struct RowPlan;
 
 enum class Kind {
-    kInteger,  // passed by value, sent as a big-endian integer
-    kFloat4,   // NaN has many bit patterns that no comparison or output tells apart: one is used
+    kInteger1,  // passed by value, sent as a big-endian integer
+    kInteger2,
+    kInteger4,
+    kInteger8,
+    kFloat4,  // NaN has many bit patterns that no comparison or output tells apart: one is used
     kFloat8,
+    kNumeric,
     kUuid,
     kBytes,    // bytea
     kText,     // stored as text, in the database's encoding
@@ -35,7 +39,7 @@ enum class Kind {
 
 struct TypePlan {
     Kind kind;
-    std::string_view tag;
+    core::NodeType type;
     int16 length;
     bool by_value;
     char align;
@@ -51,6 +55,8 @@ struct RecordPlan {
     uint64 identifier;   // of the row type (assign_record_type_identifier), 0 when there is none
     TupleDesc desc;
     RowPlan* row;
+    Datum* values;  // of the record that is being digested
+    bool* nulls;
 };
 
 // The columns of a row: one plan an attribute, null where the attribute is dropped.
@@ -66,12 +72,8 @@ TypePlan* MakeTypePlan(Oid type, MemoryContext keep);
 RowPlan* MakeRowPlan(TupleDesc desc, MemoryContext keep);
 RecordPlan* MakeRecordPlan(MemoryContext keep);
 
-// The values of a composite datum, in the current memory context.
-struct RecordValues {
-    const RowPlan* plan;
-    Datum* values;
-    bool* nulls;
-};
-RecordValues OpenRecord(RecordPlan* plan, HeapTupleHeader record);
+// Fills in `row`, `values` and `nulls` for a composite datum: the values point into it, or into the
+// current memory context.
+void OpenRecord(RecordPlan* plan, HeapTupleHeader record);
 
 }  // namespace freshcrm::etag

@@ -31,7 +31,7 @@ std::string Tag(RowDigest& digest, std::uint32_t columns, const Nodes& add) {
     std::string hex(kSha256HexChars, '?');
     digest.Begin(columns);
     add(digest);
-    digest.Finish(hex.data());
+    WriteHex(digest.Finish(), hex.data());
     return hex;
 }
 
