@@ -172,6 +172,7 @@ TypePlan* MakeTypePlan(Oid type, MemoryContext keep) {
             plan->range_cache = lookup_type_cache(base, TYPECACHE_MULTIRANGE_INFO)->rngtype;
             plan->part = MakeTypePlan(plan->range_cache->type_id, keep);
             break;
+        case Kind::kNumeric:  // which is sent where its form is not written directly
         case Kind::kSend:
             SetSendFunction(plan, base, form, keep);
             break;

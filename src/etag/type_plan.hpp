@@ -43,7 +43,7 @@ struct TypePlan {
     int16 length;
     bool by_value;
     char align;
-    FmgrInfo send;                // kSend
+    FmgrInfo send;                // kSend, kNumeric
     Oid object_class;             // kObject: the catalog that the value is a row of
     TypePlan* part;               // kArray: element; kRange: bound; kMultirange: range
     TypeCacheEntry* range_cache;  // kRange, kMultirange: of the range type
