@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "etag/numeric.hpp"
+#include "pg/guard.hpp"
 
 extern "C" {
 #include "catalog/objectaddress.h"
@@ -52,11 +53,31 @@ void DigestText(core::RowDigest* digest, const TypePlan* plan, const char* data,
     pfree(converted);
 }
 
+// No setting may show in a name.
+class QuotingAsNeeded {
+  public:
+    QuotingAsNeeded() : before_(quote_all_identifiers) { quote_all_identifiers = false; }
+    QuotingAsNeeded(const QuotingAsNeeded&) = delete;
+    QuotingAsNeeded& operator=(const QuotingAsNeeded&) = delete;
+    ~QuotingAsNeeded() { quote_all_identifiers = before_; }
+
+  private:
+    bool before_;
+};
+
+const char* ObjectName(const ObjectAddress* address) {
+    if (!quote_all_identifiers) {
+        return getObjectIdentity(address, true);
+    }
+    const QuotingAsNeeded scope;
+    return pg::Call([address] { return getObjectIdentity(address, true); });
+}
+
 // The object's qualified name; "-" for no object and the number for one that no longer exists, as
 // neither is a name that getObjectIdentity() writes without quotes.
 void DigestObject(core::RowDigest* digest, const TypePlan* plan, Oid object) {
     const ObjectAddress address = {plan->object_class, object, 0};
-    const char* name = OidIsValid(object) ? getObjectIdentity(&address, true) : "-";
+    const char* name = OidIsValid(object) ? ObjectName(&address) : "-";
     if (name == nullptr) {
         name = psprintf("%u", object);
     }
