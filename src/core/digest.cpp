@@ -1,10 +1,6 @@
 #include "core/digest.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <new>
-#include <stdexcept>
 
 #include "core/pure.hpp"
 
@@ -17,56 +13,20 @@ constexpr std::uint8_t kNoRow = 0;
 constexpr std::uint8_t kVersion = 1;  // of the form of a row
 constexpr std::uint8_t kList = 2;
 
-void Check(bool done) {
-    if (!done) {
-        throw std::runtime_error("OpenSSL cannot compute SHA-256");
-    }
-}
-
-// Looking an algorithm up in OpenSSL 3 costs more than digesting a row, so it is done once a
-// process; the reference is never given back.
-const EVP_MD* Algorithm() {
-    static const EVP_MD* const algorithm = [] {
-        const EVP_MD* fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-        Check(fetched != nullptr);
-        return fetched;
-    }();
-    return algorithm;
-}
-
 }  // namespace
 
-Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-    if (context_ == nullptr) {
-        throw std::bad_alloc();
-    }
-    try {
-        Start();
-    } catch (...) {
-        EVP_MD_CTX_free(context_);
-        throw;
-    }
-}
-
-Sha256::~Sha256() {
-    EVP_MD_CTX_free(context_);
-}
-
+// They cannot fail.
 void Sha256::Start() {
-    Check(EVP_DigestInit_ex2(context_, Algorithm(), nullptr) == 1);
+    SHA256_Init(&context_);
 }
 
 void Sha256::Update(const void* data, std::size_t size) {
-    Check(EVP_DigestUpdate(context_, data, size) == 1);
-}
-
-void Sha256::CopyFrom(const Sha256& other) {
-    Check(EVP_MD_CTX_copy_ex(context_, other.context_) == 1);
+    SHA256_Update(&context_, data, size);
 }
 
 Sha256Digest Sha256::Finish() {
     Sha256Digest digest;
-    Check(EVP_DigestFinal_ex(context_, digest.data(), nullptr) == 1);
+    SHA256_Final(digest.data(), &context_);
     return digest;
 }
 
@@ -104,12 +64,6 @@ void RowDigest::Begin(std::uint32_t columns) {
     PutInteger(columns);
 }
 
-void RowDigest::Add(const NodeType& type, std::span<const std::byte> value) {
-    PutHead(kValue, type);
-    PutInteger(std::uint64_t{value.size()});
-    Put(value.data(), value.size());
-}
-
 void RowDigest::AddComposed(const NodeType& type, std::span<const std::byte> shape,
                             std::uint32_t parts) {
     PutHead(kComposed, type);
@@ -130,18 +84,12 @@ void RowDigest::PutLongHead(std::uint8_t kind, const NodeType& type) {
     Put(type.name_.data(), type.name_.size());
 }
 
-// Leaves room for an integer.
-void RowDigest::Put(const void* data, std::size_t size) {
-    if (size > kPendingBytes - std::min(used_, kPendingBytes)) {
-        Flush();
-        if (size > kPendingBytes) {
-            hash_.Update(data, size);
-            return;
-        }
-    }
-    if (size > 0) {
-        std::memcpy(pending_.data() + used_, data, size);
-        used_ += size;
+void RowDigest::PutLong(const void* data, std::size_t size) {
+    Flush();
+    if (size > kPendingBytes) {
+        hash_.Update(data, size);
+    } else {
+        Put(data, size);
     }
 }
 
@@ -170,8 +118,7 @@ void ListDigest::Add(const Sha256Digest& row) {
 
 Sha256Digest ListDigest::Get() const {
     const std::uint64_t count = BigEndian(count_);
-    Sha256 hash;
-    hash.CopyFrom(hash_);
+    Sha256 hash = hash_;
     hash.Update(&count, sizeof(count));
     return hash.Finish();
 }

@@ -20,6 +20,12 @@
 //     set    := u8 3 · u64 number of rows · 1024 lanes, u16 each (lthash.hpp)
 #pragma once
 
+// Or else the compiler warns of what Sha256 uses.
+#ifndef OPENSSL_SUPPRESS_DEPRECATED
+#define OPENSSL_SUPPRESS_DEPRECATED
+#endif
+#include <openssl/sha.h>
+
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -29,34 +35,29 @@
 #include <string_view>
 #include <type_traits>
 
-struct evp_md_ctx_st;
-
 namespace freshcrm::core {
 
 inline constexpr std::size_t kSha256Bytes = 32;
 inline constexpr std::size_t kSha256HexChars = 64;
 using Sha256Digest = std::array<std::uint8_t, kSha256Bytes>;
 
-// A SHA-256 computation, reusable and never allocating after construction. Throws
-// std::runtime_error when OpenSSL refuses SHA-256. Not to be kept where a longjmp can skip the
-// destructor.
+// A SHA-256 computation, reusable, and plain memory: a copy goes on where the original is.
+//
+// It calls OpenSSL's functions for SHA-256 itself. They are marked as deprecated in favour of EVP,
+// which in OpenSSL 3.0 allocates and frees a context within a context for every digest: that takes
+// as long as digesting a row of a few columns.
 class Sha256 {
   public:
-    Sha256();
-    Sha256(const Sha256&) = delete;
-    Sha256& operator=(const Sha256&) = delete;
-    ~Sha256();
+    Sha256() { Start(); }
 
     // Starts anew; what was computed so far, finished or not, is forgotten.
     void Start();
     void Update(const void* data, std::size_t size);
-    // Goes on where `other` is, which must not be finished.
-    void CopyFrom(const Sha256& other);
-    // Start() or CopyFrom() comes before anything else after this.
+    // Start() comes before anything else after this.
     Sha256Digest Finish();
 
   private:
-    evp_md_ctx_st* context_;
+    SHA256_CTX context_;
 };
 
 // The integer whose bytes in memory are those of `value`, the highest first.
@@ -117,7 +118,11 @@ class RowDigest {
   public:
     void Begin(std::uint32_t columns);
     void AddNull(const NodeType& type) { PutHead(kNull, type); }
-    void Add(const NodeType& type, std::span<const std::byte> value);
+    void Add(const NodeType& type, std::span<const std::byte> value) {
+        PutHead(kValue, type);
+        PutInteger(std::uint64_t{value.size()});
+        Put(value.data(), value.size());
+    }
     // An integer of 1, 2, 4 or 8 bytes.
     template <typename Integer>
     void AddInteger(const NodeType& type, Integer value);
@@ -140,6 +145,7 @@ class RowDigest {
     template <typename Integer>
     void PutInteger(Integer value);
     void Put(const void* data, std::size_t size);
+    void PutLong(const void* data, std::size_t size);
     void Flush();
 
     Sha256 hash_;
@@ -150,7 +156,7 @@ class RowDigest {
 // The digest of "no row": of what is NULL where a row could be.
 const Sha256Digest& NoRowDigest();
 
-// Digests a list of digests of rows. Allocates at construction alone.
+// Digests a list of digests of rows. Plain memory.
 class ListDigest {
   public:
     ListDigest();
@@ -192,6 +198,17 @@ void RowDigest::AddInteger(const NodeType& type, Integer value) {
     PutHead(kValue, type);
     PutInteger(std::uint64_t{sizeof(Integer)});
     PutInteger(static_cast<std::make_unsigned_t<Integer>>(value));
+}
+
+// Leaves room for an integer.
+inline void RowDigest::Put(const void* data, std::size_t size) {
+    if (used_ > kPendingBytes || size > kPendingBytes - used_) [[unlikely]] {
+        return PutLong(data, size);
+    }
+    if (size > 0) {
+        std::memcpy(pending_.data() + used_, data, size);
+        used_ += size;
+    }
 }
 
 inline void RowDigest::AddUuid(const NodeType& type, const void* sixteen_bytes) {

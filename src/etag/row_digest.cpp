@@ -21,15 +21,22 @@ Work MakeWork(MemoryContext context) {
             AllocSetContextCreate(context, "freshcrm row digest", ALLOCSET_DEFAULT_SIZES)};
 }
 
+// Mostly there is nothing in it.
+void Clear(MemoryContext scratch) {
+    if (!scratch->isReset) {
+        MemoryContextReset(scratch);
+    }
+}
+
 // Runs `add`, which adds a row, and digests it. After an error the scratch context holds the
 // garbage of one row, until the next.
 template <typename F>
 core::Sha256Digest Digest(const Work& work, F add) {
-    MemoryContextReset(work.scratch);
+    Clear(work.scratch);
     const MemoryContext caller = MemoryContextSwitchTo(work.scratch);
     pg::InClientEncoding(CanonicalEncoding(), add);
     MemoryContextSwitchTo(caller);
-    MemoryContextReset(work.scratch);
+    Clear(work.scratch);
     return work.digest->Finish();
 }
 

@@ -75,7 +75,7 @@ const char* ObjectName(const ObjectAddress* address) {
 
 // The object's qualified name; "-" for no object and the number for one that no longer exists, as
 // neither is a name that getObjectIdentity() writes without quotes.
-void DigestObject(core::RowDigest* digest, const TypePlan* plan, Oid object) {
+[[gnu::noinline]] void DigestObject(core::RowDigest* digest, const TypePlan* plan, Oid object) {
     const ObjectAddress address = {plan->object_class, object, 0};
     const char* name = OidIsValid(object) ? ObjectName(&address) : "-";
     if (name == nullptr) {
@@ -146,7 +146,8 @@ void DigestSent(core::RowDigest* digest, TypePlan* plan, Datum value) {
     pfree(sent);
 }
 
-void DigestNumeric(core::RowDigest* digest, TypePlan* plan, Datum value) {
+// Apart, so that other values need no room for it.
+[[gnu::noinline]] void DigestNumeric(core::RowDigest* digest, TypePlan* plan, Datum value) {
     void* numeric = PG_DETOAST_DATUM_PACKED(value);
     std::uint16_t words[kNumericWords];
     if (const std::size_t size = WriteNumeric(numeric, words); size > 0) {
@@ -155,7 +156,8 @@ void DigestNumeric(core::RowDigest* digest, TypePlan* plan, Datum value) {
     DigestSent(digest, plan, PointerGetDatum(numeric));
 }
 
-void DigestComposed(core::RowDigest* digest, TypePlan* plan, Datum value) {
+[[gnu::noinline]] void DigestComposed(core::RowDigest* digest, TypePlan* plan, Datum value) {
+    check_stack_depth();
     switch (plan->kind) {
         case Kind::kArray:
             return DigestArray(digest, plan, DatumGetArrayTypeP(value));
@@ -168,13 +170,8 @@ void DigestComposed(core::RowDigest* digest, TypePlan* plan, Datum value) {
     }
 }
 
-}  // namespace
-
-int CanonicalEncoding() {
-    return GetDatabaseEncoding() == PG_SQL_ASCII ? PG_SQL_ASCII : PG_UTF8;
-}
-
-void DigestValue(core::RowDigest* digest, TypePlan* plan, Datum value, bool null) {
+// For the compiler to put into the loop over the columns.
+inline void DigestOne(core::RowDigest* digest, TypePlan* plan, Datum value, bool null) {
     if (null) {
         digest->AddNull(plan->type);
         return;
@@ -216,16 +213,27 @@ void DigestValue(core::RowDigest* digest, TypePlan* plan, Datum value, bool null
         case Kind::kRecord:
         case Kind::kRange:
         case Kind::kMultirange:
-            check_stack_depth();
             return DigestComposed(digest, plan, value);
     }
+}
+
+}  // namespace
+
+int CanonicalEncoding() {
+    // Every database has one encoding for good.
+    static const int encoding = GetDatabaseEncoding() == PG_SQL_ASCII ? PG_SQL_ASCII : PG_UTF8;
+    return encoding;
+}
+
+void DigestValue(core::RowDigest* digest, TypePlan* plan, Datum value, bool null) {
+    DigestOne(digest, plan, value, null);
 }
 
 void DigestColumns(core::RowDigest* digest, const RowPlan* plan, const Datum* values,
                    const bool* nulls) {
     for (int i = 0; i < plan->attributes; i++) {
         if (plan->columns[i] != nullptr) {
-            DigestValue(digest, plan->columns[i], values[i], nulls[i]);
+            DigestOne(digest, plan->columns[i], values[i], nulls[i]);
         }
     }
 }
