@@ -6,18 +6,8 @@
 // bytea_output, search_path, client_encoding, lc_*), the database's encoding, TOAST and
 // compression.
 //
-// The node of a value, by type. The type's tag is the name of the type without its schema; a domain
-// counts as its base type.
-//   any base type    value: the bytes of its binary send function, text in UTF-8
-//   reg* types       value: the object's qualified name, as OIDs change in dump and restore
-//   array            composed: tag of the element + "[]"; shape: u32 dimensions, then u32 length
-//   and
-//                    i32 lower bound of each; parts: the elements
-//   composite        composed: tag "record", whichever its type; parts: its live attributes
-//   range            composed: shape: u8 flags (empty, inclusive, infinite); parts: finite bounds
-//   multirange       composed: parts: the ranges
-// unknown (an untyped literal) counts as text. Types without a send function, and pseudo-types but
-// record, are refused with 0A000.
+// README.md has the form of each type, byte by byte. Types without a send function, and
+// pseudo-types but record, are refused with 0A000.
 //
 // The same value in another representation is another value: numeric 1.0 and 1.00, float 0 and -0,
 // interval 1 mon and 30 days, json with other white space, char(3) and char(4). Every NaN of float4

@@ -207,6 +207,7 @@ namespace {
 
 void FollowType(RecordPlan* plan, Oid type, int32 typmod, uint64 identifier) {
     plan->identifier = 0;
+    plan->watched = nullptr;
     MemoryContextReset(plan->keep);
     const MemoryContext caller = MemoryContextSwitchTo(plan->keep);
     plan->desc = lookup_rowtype_tupdesc_copy(type, typmod);
@@ -214,17 +215,25 @@ void FollowType(RecordPlan* plan, Oid type, int32 typmod, uint64 identifier) {
     plan->nulls = static_cast<bool*>(palloc(sizeof(bool) * Max(plan->desc->natts, 1)));
     MemoryContextSwitchTo(caller);
     plan->row = MakeRowPlan(plan->desc, plan->keep);
+    plan->watched = type == RECORDOID ? nullptr : lookup_type_cache(type, TYPECACHE_TUPDESC);
     plan->identifier = identifier;
+}
+
+bool IsFollowed(const RecordPlan* plan, Oid type) {
+    return plan->watched != nullptr && plan->watched->type_id == type &&
+           plan->watched->tupDesc_identifier == plan->identifier;
 }
 
 }  // namespace
 
 void OpenRecord(RecordPlan* plan, HeapTupleHeader record) {
     const Oid type = HeapTupleHeaderGetTypeId(record);
-    const int32 typmod = HeapTupleHeaderGetTypMod(record);
-    const uint64 identifier = assign_record_type_identifier(type, typmod);
-    if (identifier != plan->identifier) {
-        FollowType(plan, type, typmod, identifier);
+    if (!IsFollowed(plan, type)) {
+        const int32 typmod = HeapTupleHeaderGetTypMod(record);
+        const uint64 identifier = assign_record_type_identifier(type, typmod);
+        if (identifier != plan->identifier) {
+            FollowType(plan, type, typmod, identifier);
+        }
     }
     HeapTupleData tuple = {};
     tuple.t_len = HeapTupleHeaderGetDatumLength(record);

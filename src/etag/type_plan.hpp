@@ -53,6 +53,9 @@ struct TypePlan {
 struct RecordPlan {
     MemoryContext keep;  // holds what follows, and is reset when it changes
     uint64 identifier;   // of the row type (assign_record_type_identifier), 0 when there is none
+    // Of a named type: PostgreSQL changes the identifier there when the type has changed. Else
+    // null.
+    TypeCacheEntry* watched;
     TupleDesc desc;
     RowPlan* row;
     Datum* values;  // of the record that is being digested
