@@ -139,7 +139,7 @@ FRESHCRM_FUNCTION(freshcrm_etag_set_combine) {
 
 FRESHCRM_FUNCTION(freshcrm_etag_set_serialize) {
     AggregateContext(fcinfo);
-    bytea* stored = static_cast<bytea*>(palloc(VARHDRSZ + core::kLtHashBytes));
+    auto* stored = static_cast<bytea*>(palloc(VARHDRSZ + core::kLtHashBytes));
     SET_VARSIZE(stored, VARHDRSZ + core::kLtHashBytes);
     core::WriteLtHash(*SetArgument(fcinfo, 0),
                       std::span<std::uint8_t, core::kLtHashBytes>(

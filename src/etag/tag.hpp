@@ -9,7 +9,7 @@ namespace freshcrm::etag {
 
 // 64 hexadecimal characters, in the current memory context.
 inline text* MakeTag(const core::Sha256Digest& digest) {
-    text* tag = static_cast<text*>(palloc(VARHDRSZ + core::kSha256HexChars));
+    auto* tag = static_cast<text*>(palloc(VARHDRSZ + core::kSha256HexChars));
     SET_VARSIZE(tag, VARHDRSZ + core::kSha256HexChars);
     core::WriteHex(digest, VARDATA(tag));
     return tag;
