@@ -9,6 +9,7 @@
 #   make test-concurrent  random transactions of many clients at once: SEED, LIMIT (seconds), SHAPES
 #   make bench         what upkeep costs, beside its rivals: SCALE and more in bench/README.md
 #   make bench-concurrency  how the writes of several clients get on with each other
+#   make bench-etags  what an entity tag costs
 #   make lint          format, clang-tidy, cppcheck and the project's own rules
 
 EXTENSION = freshcrm
