@@ -267,9 +267,12 @@ ScopeKey ScopeKeyOf(const ScopeColumn* columns, int count, const Datum* values, 
     return key;
 }
 
-// What a btree asks that keeps equal values once (deduplication).
+// What a btree asks that keeps equal values once (deduplication). Of character(n) the server says
+// no, whose blanks at the end do not count: here they do not either.
 bool IsScopeType(Oid type, Oid collation) {
-    const TypeCacheEntry* cached = lookup_type_cache(getBaseType(type), TYPECACHE_BTREE_OPFAMILY);
+    const Oid base = getBaseType(type);
+    const TypeCacheEntry* cached =
+        lookup_type_cache(base == BPCHAROID ? TEXTOID : base, TYPECACHE_BTREE_OPFAMILY);
     if (!OidIsValid(cached->btree_opf)) {
         return false;
     }
