@@ -159,6 +159,25 @@ void PutValues(TargetWriter* writer, const Datum* values, const bool* nulls) {
     ExecStoreVirtualTuple(row);
 }
 
+void NoteReplaced(const TargetWriter* writer, const Datum* values, const bool* nulls) {
+    if (writer->deltas == nullptr) {
+        return;
+    }
+    const TargetLayout* layout = writer->projection->layout;
+    const TupleTableSlot* old_row = writer->old_row;
+    const RowBuffer* stored = BufferOf(writer->deltas);
+    const Bitmapset* columns = writer->projection->collections->columns;
+    for (int i = -1; (i = bms_next_member(columns, i)) >= 0;) {
+        stored->values[i - 1] = old_row->tts_values[layout->stored[i - 1] - 1];
+        stored->nulls[i - 1] = old_row->tts_isnull[layout->stored[i - 1] - 1];
+    }
+    const int tag = layout->version_etag - 1;
+    const RowImage before{stored->values, stored->nulls,
+                          TagText(old_row->tts_values[tag], old_row->tts_isnull[tag])};
+    const RowImage after{values, nulls, TagText(PointerGetDatum(writer->tag), false)};
+    NoteRow(writer->deltas, &before, &after);
+}
+
 // Most updates are HOT and need none of them.
 void OpenIndexes(TargetWriter* writer) {
     if (!writer->indexes_open) {
@@ -205,11 +224,13 @@ TargetWriter OpenTarget(const Projection* projection, const Bitmapset* columns) 
     writer.index = index_open(projection->layout->index, RowExclusiveLock);
     writer.scan =
         index_beginscan(writer.table, writer.index, GetActiveSnapshot(), projection->key_count, 0);
+    writer.deltas = BeginDeltas(projection->collections);
     MemoryContextSwitchTo(caller);
     return writer;
 }
 
 void CloseTarget(TargetWriter* writer) {
+    ApplyDeltas(writer->deltas);
     index_endscan(writer->scan);
     ExecDropSingleTupleTableSlot(writer->old_row);
     ExecDropSingleTupleTableSlot(writer->new_row);
@@ -271,6 +292,7 @@ Written ReplaceRow(TargetWriter* writer, const Datum* values, const bool* nulls)
                                     nullptr, NIL, indexes == TU_Summarizing);
 #endif
     }
+    NoteReplaced(writer, values, nulls);
     ResetPerTupleExprContext(writer->estate);
     return Written::kYes;
 }

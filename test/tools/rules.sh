@@ -148,7 +148,7 @@ rule_security_definer() {
 
 # Functions of their arguments and of what the caller may read anyway, and the trigger functions, which only who
 # may create triggers on a table can use; every other function is for those whom it is granted to.
-public_functions="'etag', 'row_etag', 'etag_agg', 'etag_set', 'sha256_hex', 'capture', 'guard_target', 'flush', 'wait_for', 'applied', 'crm_mapped_columns', 'crm_cockpit_query'"
+public_functions="'etag', 'row_etag', 'etag_agg', 'etag_set', 'sha256_hex', 'collection_etag', 'capture', 'guard_target', 'flush', 'wait_for', 'applied', 'crm_mapped_columns', 'crm_cockpit_query'"
 
 rule_public_functions() {
     query "SELECT proname FROM $members JOIN pg_proc AS p ON classid = 'pg_proc'::regclass AND objid = p.oid
