@@ -7,6 +7,7 @@
 #   make test          every test, in private throw-away servers (make test-regress for one suite)
 #   make test-random  random views and workloads, for long: SEED, VIEWS, STATEMENTS, LIMIT (seconds), SHAPES
 #   make test-concurrent  random transactions of many clients at once: SEED, LIMIT (seconds), SHAPES
+#   make test-fuzz     fuzzing of src/core, for 10 seconds or for RUNS inputs
 #   make bench         what upkeep costs, beside its rivals: SCALE and more in bench/README.md
 #   make bench-concurrency  how the writes of several clients get on with each other
 #   make lint          format, clang-tidy, cppcheck and the project's own rules
