@@ -15,7 +15,10 @@ CREATE TABLE freshcrm.projection (
     -- What options full and mapping name, in that order: it stays the same table when that is renamed.
     fallback_tables regclass[] NOT NULL DEFAULT '{}',
     source_made boolean NOT NULL DEFAULT false,  -- the view was made of a query, and goes with the projection
-    created_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT now(),
+    -- Of tags of collections (src/core/multiset_hash.hpp): who knows it can make rows whose tag is that of others.
+    secret bytea NOT NULL CHECK (pg_catalog.octet_length(secret) = 32)
+        DEFAULT pg_catalog.uuid_send(pg_catalog.gen_random_uuid()) || pg_catalog.uuid_send(pg_catalog.gen_random_uuid())
 );
 
 COMMENT ON TABLE freshcrm.projection IS
