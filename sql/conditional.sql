@@ -167,6 +167,25 @@ RETURN pg_catalog.concat_ws(' / ', pg_catalog.current_setting('TimeZone'), pg_ca
 COMMENT ON FUNCTION freshcrm.text_settings() IS
 'the settings of the session on which the text of values depends';
 
+-- A row's tag depends on no names, its JSON does: of the columns, and of the attributes of composite types in them.
+CREATE FUNCTION freshcrm.member_names(relation regclass) RETURNS text[]
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+    WITH RECURSIVE member (path, name, type) AS (
+        SELECT ARRAY[a.attnum::integer], a.attname::text, a.atttypid
+        FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT m.path || coalesce(a.attnum, 0)::integer, a.attname::text, coalesce(a.atttypid, nullif(t.typbasetype, 0), t.typelem)
+        FROM member AS m
+        JOIN pg_catalog.pg_type AS t ON t.oid = m.type AND (t.typtype IN ('c', 'd') OR (t.typlen = -1 AND t.typelem <> 0))
+        LEFT JOIN pg_catalog.pg_attribute AS a ON t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    )
+    SELECT pg_catalog.array_agg(name ORDER BY path) FROM member;
+END;
+
+COMMENT ON FUNCTION freshcrm.member_names(regclass) IS
+'the names in the JSON of a row: of its columns, and of what is in them';
+
 -- Not STRICT: an order or a page may be NULL.
 CREATE FUNCTION freshcrm.page_etag(
     projection regclass,
@@ -190,7 +209,7 @@ BEGIN
             HINT = 'Use freshcrm.conditional_get() of the query, whose tag is that of what it returns.';
     END IF;
     RETURN freshcrm.etag('page'::text, projection::text, freshcrm.collection_etag(projection, coalesce(scope, '{}')),
-        filter, sort, page, role::text, freshcrm.text_settings());
+        freshcrm.member_names(projection), filter, sort, page, role::text, freshcrm.text_settings());
 END $$;
 
 COMMENT ON FUNCTION freshcrm.page_etag(regclass, jsonb, text, text, name, jsonb) IS
@@ -288,7 +307,7 @@ BEGIN
     ELSE
         tag := freshcrm.collection_etag(projection, coalesce(scope, '{}'));
     END IF;
-    etag := format('"%s"', freshcrm.etag('rows'::text, projection::text, coalesce(scope, '{}'), tag));
+    etag := format('"%s"', freshcrm.etag('rows'::text, projection::text, coalesce(scope, '{}'), freshcrm.member_names(projection), tag));
     status := freshcrm.count_response(projection, coalesce(scope, '{}'), freshcrm.conditional(etag, if_none_match));
     IF status = 200 THEN
         EXECUTE format('SELECT coalesce(jsonb_agg(to_jsonb(t) - ''updated_at'' ORDER BY %s), ''[]'') FROM ONLY %s AS t WHERE %s',
@@ -299,7 +318,8 @@ END $$;
 COMMENT ON FUNCTION freshcrm.conditional_get(regclass, jsonb, text) IS
 'the rows of a projection in a scope as JSON, with their entity tag; status 304 and no body when If-None-Match names it';
 
--- With the caller's search_path, as the query is the caller's: every name of its own is qualified.
+-- With the caller's search_path, as the query is the caller's: every name of its own is qualified. The tag is that of
+-- the rows as they would be sent, of which 64 bytes each are kept.
 CREATE FUNCTION freshcrm.conditional_get(
     query text,
     scope jsonb DEFAULT '{}',
@@ -312,7 +332,8 @@ LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET transaction_read_only = on
 AS $$
 DECLARE
-    source CONSTANT text := pg_catalog.concat(' FROM (', query, E'\n) AS q WHERE pg_catalog.jsonb_contains(pg_catalog.to_jsonb(q), $1)');
+    source CONSTANT text := pg_catalog.concat(' FROM (SELECT pg_catalog.to_jsonb(q) AS j FROM (', query,
+        E'\n) AS q) AS r WHERE pg_catalog.jsonb_contains(r.j, $1)');
     tag text;
 BEGIN
     IF query IS NULL THEN
@@ -324,11 +345,12 @@ BEGIN
             FROM freshcrm.conditional_get(query::pg_catalog.regclass, scope, if_none_match) AS g;
         RETURN;
     END IF;
-    EXECUTE pg_catalog.concat('SELECT freshcrm.sha256_hex(pg_catalog.string_agg(freshcrm.row_etag(q), ''''))', source) USING scope INTO tag;
-    etag := pg_catalog.format('"%s"', freshcrm.etag('query'::pg_catalog.text, tag, freshcrm.text_settings()));
+    EXECUTE pg_catalog.concat('SELECT freshcrm.sha256_hex(pg_catalog.string_agg(freshcrm.sha256_hex(r.j::pg_catalog.text), ''''))', source)
+        USING scope INTO tag;
+    etag := pg_catalog.format('"%s"', freshcrm.etag('query'::pg_catalog.text, tag));
     status := freshcrm.conditional(etag, if_none_match);
     IF pg_catalog.int4eq(status, 200) THEN
-        EXECUTE pg_catalog.concat('SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(q)), ''[]'')', source) USING scope INTO body;
+        EXECUTE pg_catalog.concat('SELECT COALESCE(pg_catalog.jsonb_agg(r.j), ''[]'')', source) USING scope INTO body;
     END IF;
 END $$;
 
@@ -385,6 +407,7 @@ GRANT EXECUTE ON FUNCTION
     freshcrm.count_response(regclass, jsonb, integer),
     freshcrm.respond(text, regclass, jsonb, boolean),
     freshcrm.text_settings(),
+    freshcrm.member_names(regclass),
     freshcrm.page_etag(regclass, jsonb, text, text, name, jsonb),
     freshcrm.requested_projection(),
     freshcrm.answer_request(regclass),

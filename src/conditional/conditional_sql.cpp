@@ -114,6 +114,7 @@ FRESHCRM_FUNCTION(freshcrm_check_match) {
 // status, message, details, hint, headers
 FRESHCRM_FUNCTION(freshcrm_raise_response) {
     RequireArgument(fcinfo, 0, "status");
+    RequireArgument(fcinfo, 1, "message");
     Response response{};
     response.status = PG_GETARG_INT32(0);
     if (response.status < 100 || response.status > 599) {

@@ -71,7 +71,7 @@ bool AnswersFollowFromRows(Oid relid) {
     Relation table = table_open(relid, AccessShareLock);
     const bool follow = !HasForeignKey(table) && !IsArgumentOfFunction(table->rd_rel->reltype);
     table_close(table, AccessShareLock);
-    return follow && check_enable_rls(relid, InvalidOid, true) == RLS_NONE;
+    return follow && check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
 }
 
 }  // namespace
