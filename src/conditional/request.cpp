@@ -30,14 +30,25 @@ const char* Setting(const char* name) {
     return value != nullptr ? value : "";
 }
 
-// Where PostgREST looks for what the path names.
+// Where PostgREST looks for what the path names: the first schema. "$user" counts where there is
+// one of the user's name.
 Oid RequestedSchema() {
     List* names;
     const char* path = GetConfigOption("search_path", false, false);
-    if (!SplitIdentifierString(pstrdup(path), ',', &names) || names == NIL) {
+    if (!SplitIdentifierString(pstrdup(path), ',', &names)) {
         return InvalidOid;
     }
-    return get_namespace_oid(static_cast<char*>(linitial(names)), true);
+    ListCell* cell;
+    foreach (cell, names) {
+        const auto* name = static_cast<char*>(lfirst(cell));
+        const bool of_user = strcmp(name, "$user") == 0;
+        const Oid schema =
+            get_namespace_oid(of_user ? GetUserNameFromId(GetUserId(), false) : name, true);
+        if (OidIsValid(schema) || !of_user) {
+            return schema;
+        }
+    }
+    return InvalidOid;
 }
 
 bool HasForeignKey(Relation table) {
