@@ -169,19 +169,8 @@ COMMENT ON FUNCTION freshcrm.text_settings() IS
 
 -- A row's tag depends on no names, its JSON does: of the columns, and of the attributes of composite types in them.
 CREATE FUNCTION freshcrm.member_names(relation regclass) RETURNS text[]
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-    WITH RECURSIVE member (path, name, type) AS (
-        SELECT ARRAY[a.attnum::integer], a.attname::text, a.atttypid
-        FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
-        UNION ALL
-        SELECT m.path || coalesce(a.attnum, 0)::integer, a.attname::text, coalesce(a.atttypid, nullif(t.typbasetype, 0), t.typelem)
-        FROM member AS m
-        JOIN pg_catalog.pg_type AS t ON t.oid = m.type AND (t.typtype IN ('c', 'd') OR (t.typlen = -1 AND t.typelem <> 0))
-        LEFT JOIN pg_catalog.pg_attribute AS a ON t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
-    )
-    SELECT pg_catalog.array_agg(name ORDER BY path) FROM member;
-END;
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'freshcrm_member_names';
 
 COMMENT ON FUNCTION freshcrm.member_names(regclass) IS
 'the names in the JSON of a row: of its columns, and of what is in them';

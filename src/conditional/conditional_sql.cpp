@@ -1,6 +1,7 @@
 // The SQL functions of conditional requests.
 #include "conditional/counts.hpp"
 #include "conditional/http.hpp"
+#include "conditional/member_names.hpp"
 #include "conditional/request.hpp"
 #include "conditional/scope.hpp"
 #include "core/conditional.hpp"
@@ -11,6 +12,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "funcapi.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/jsonb.h"
 }
 
@@ -175,4 +177,16 @@ FRESHCRM_FUNCTION(freshcrm_requested_table) {
 
 FRESHCRM_FUNCTION(freshcrm_scope_condition) {
     PG_RETURN_TEXT_P(cstring_to_text(ScopeCondition(PG_GETARG_OID(0), PG_GETARG_JSONB_P(1))));
+}
+
+FRESHCRM_FUNCTION(freshcrm_member_names) {
+    const List* names = MemberNames(PG_GETARG_OID(0));
+    auto* texts =
+        static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(list_length(names))));
+    int count = 0;
+    ListCell* cell;
+    foreach (cell, names) {
+        texts[count++] = CStringGetTextDatum(static_cast<char*>(lfirst(cell)));
+    }
+    PG_RETURN_ARRAYTYPE_P(construct_array(texts, count, TEXTOID, -1, false, TYPALIGN_INT));
 }
