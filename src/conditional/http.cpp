@@ -36,7 +36,7 @@ const char* Message(const Response& response) {
 }
 
 const char* Detail(const Response& response) {
-    return psprintf("{\"status\": %d, \"headers\": %s}", response.status,
+    return psprintf(R"({"status": %d, "headers": %s})", response.status,
                     response.headers != nullptr ? response.headers : "{}");
 }
 

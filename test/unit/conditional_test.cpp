@@ -25,7 +25,7 @@ int Status(std::string_view method, Field if_none_match, Field if_match = {}, bo
 }
 
 TEST(EntityTag, IsReadAsAWhole) {
-    const auto tag = ReadEntityTag("\"a,b'\\!#~\"");
+    const auto tag = ReadEntityTag(R"("a,b'\!#~")");
     ASSERT_TRUE(tag);
     EXPECT_EQ(tag->opaque, "a,b'\\!#~");
     EXPECT_FALSE(tag->weak);
@@ -37,7 +37,7 @@ TEST(EntityTag, IsReadAsAWhole) {
 TEST(EntityTag, AnythingElseIsNone) {
     for (const char* text :
          {"", "a", "\"", "\"a", "a\"", "\"a\"b", " \"a\"", "\"a\" ", "\"a b\"", "\"a\tb\"",
-          "\"a\x7f\"", "\"a\x01\"", "w/\"a\"", "W\"a\"", "W/", "W/a", "W/ \"a\"", "\"a\"\"", "*"}) {
+          "\"a\x7f\"", "\"a\x01\"", "w/\"a\"", "W\"a\"", "W/", "W/a", "W/ \"a\"", R"("a"")", "*"}) {
         EXPECT_FALSE(ReadEntityTag(text)) << text;
     }
 }
@@ -70,8 +70,8 @@ TEST(EntityTag, ComparisonsOfTheStandard) {
 }
 
 TEST(Field, ListsAndEmptyElements) {
-    for (const char* field : {"\"x\"", "\"a\",\"x\"", "\"x\",\"a\"", "\"a\" , \t\"x\"", " \"x\" ",
-                              ",\"x\"", ", ,\"a\",,\"x\",, ", "\"x\", \"x\"", "\"\",\"x\""}) {
+    for (const char* field : {"\"x\"", R"("a","x")", R"("x","a")", "\"a\" , \t\"x\"", " \"x\" ",
+                              ",\"x\"", R"(, ,"a",,"x",, )", R"("x", "x")", R"("","x")"}) {
         EXPECT_EQ(Weakly(field), FieldMatch::kMatch) << field;
         EXPECT_EQ(Strongly(field), FieldMatch::kMatch) << field;
     }
@@ -94,11 +94,10 @@ TEST(Field, WeakTagsMatchWeaklyOnly) {
 // Also behind a tag that matches.
 TEST(Field, MalformedIsMalformedAsAWhole) {
     for (const char* field :
-         {"x",           "\"x",      "x\"",       "\"x\"\"x\"", "\"x\" \"x\"",
-          "\"x\";\"a\"", "\"x\", a", "\"x\", *",  "*, \"x\"",   "**",
-          "* *",         "w/\"x\"",  "W/x",       "W/ \"x\"",   "\"x\", \"a b\"",
-          "'x'",         "\"x\"\n",  "\"x\r\n\"", "\"x\", W/",  "\"x\",\"",
-          "\x80",        "\v\"x\""}) {
+         {"x",         "\"x",      "x\"",           R"("x""x")", R"("x" "x")", R"("x";"a")",
+          "\"x\", a",  "\"x\", *", "*, \"x\"",      "**",        "* *",        "w/\"x\"",
+          "W/x",       "W/ \"x\"", R"("x", "a b")", "'x'",       "\"x\"\n",    "\"x\r\n\"",
+          "\"x\", W/", R"("x",")", "\x80",          "\v\"x\""}) {
         EXPECT_EQ(Weakly(field), FieldMatch::kMalformed) << field;
         EXPECT_EQ(Strongly(field), FieldMatch::kMalformed) << field;
     }
