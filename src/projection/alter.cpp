@@ -4,6 +4,7 @@
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
 #include "projection/build.hpp"
+#include "projection/collection_fill.hpp"
 #include "projection/definition.hpp"
 #include "projection/dependencies.hpp"
 #include "projection/drain.hpp"
@@ -61,6 +62,7 @@ void ApplyOptions(const Projection* projection, const Definition* before, Datum 
         pg::RunUtility(sql);
     }
     if (DirectWritesOption(options)) {
+        RefuseWithCollections(projection->target);
         DropGuard(projection->target);
     } else if (DirectWritesOption(before->options)) {
         CreateGuard(projection->target);

@@ -86,6 +86,21 @@ bool SameTag(const Projection* projection, const DiffRow* row) {
            std::memcmp(VARDATA_ANY(stored), row->tag, etag::kTagBytes - 1) == 0;
 }
 
+// A narrow diff has the columns that it did not read of the view as the target holds them.
+RowImage StoredImage(const Projection* projection, const NarrowDiff* narrow, const DiffRow* row,
+                     const RowBuffer* buffer) {
+    const Bitmapset* scopes = projection->collections->columns;
+    const Bitmapset* stored = narrow != nullptr ? narrow->columns : scopes;
+    for (int i = -1; (i = bms_next_member(scopes, i)) >= 0;) {
+        const int place = bms_member_index(const_cast<Bitmapset*>(stored), i);
+        const int column = place >= 0 ? StoredColumns(projection) + place : i - 1;
+        buffer->values[i - 1] = row->values[column];
+        buffer->nulls[i - 1] = row->nulls[column];
+    }
+    const int tag = StoredColumns(projection) - 1;
+    return {buffer->values, buffer->nulls, TagText(row->values[tag], row->nulls[tag])};
+}
+
 void ApplyInsert(Projection* projection, DiffRow* row) {
     WriteRow(projection, Insert(projection), row);
 }

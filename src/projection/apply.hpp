@@ -1,6 +1,7 @@
 // Apply: writes one row of the target. The only place that does, but for the first build.
 #pragma once
 
+#include "projection/collection_deltas.hpp"
 #include "projection/projection.hpp"
 
 namespace freshcrm::projection {
@@ -29,6 +30,10 @@ void ReadDiffRow(const Projection* projection, DiffRow* row, HeapTuple tuple, Tu
 
 // The target holds the row as the view returns it.
 bool SameTag(const Projection* projection, const DiffRow* row);
+
+// The row as the target held it, for kept collections. `narrow`: whose row it is, or null.
+RowImage StoredImage(const Projection* projection, const NarrowDiff* narrow, const DiffRow* row,
+                     const RowBuffer* buffer);
 
 void ApplyInsert(Projection* projection, DiffRow* row);
 void ApplyUpdate(Projection* projection, DiffRow* row);

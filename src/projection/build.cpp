@@ -3,6 +3,7 @@
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
 #include "projection/backfill.hpp"
+#include "projection/collection.hpp"
 #include "projection/definition.hpp"
 #include "projection/dependencies.hpp"
 #include "projection/explain.hpp"
@@ -143,6 +144,7 @@ void Drop(const char* kind, Oid relid) {
 void ForgetAllQueued(int32 id, Oid target) {
     LockRelationOid(target, AccessExclusiveLock);
     ForgetQueued(id, true);
+    RemoveCollections(id);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include "etag/row_digest.hpp"
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
+#include "projection/collection_deltas.hpp"
+#include "projection/collection_slots.hpp"
 #include "projection/projection.hpp"
 
 #include <cstring>
@@ -10,6 +12,7 @@
 extern "C" {
 #include "utils/acl.h"
 #include "utils/rls.h"
+#include "utils/snapmgr.h"
 #include "utils/typcache.h"
 }
 
@@ -80,13 +83,7 @@ void AddRow(void* arg, TupleTableSlot* slot) {
     auto* rows = static_cast<Rows*>(arg);
     bool isnull;
     const Datum value = slot_getattr(slot, 1, &isnull);
-    if (isnull) {
-        rows->hash.Add(core::ElementOf(Hasher(), rows->source->secret, {}));
-        return;
-    }
-    const text* tag = DatumGetTextPP(value);
-    rows->hash.Add(core::ElementOf(Hasher(), rows->source->secret,
-                                   {VARDATA_ANY(tag), VARSIZE_ANY_EXHDR(tag)}));
+    rows->hash.Add(core::ElementOf(Hasher(), rows->source->secret, TagText(value, isnull)));
 }
 
 // As the current user, whose policies say which rows there are.
@@ -111,6 +108,19 @@ core::MultisetHash HashRows(const CollectionSource* source, const Scope& scope) 
     pg::SelectEach(plan, values, {nullptr, AddRow, &rows});
     SPI_finish();
     return rows.hash;
+}
+
+// False where the snapshot has no such collection, and where the user may not see all its rows.
+bool ReadKept(const CollectionSource* source, const Scope& scope, core::MultisetHash* hash) {
+    Snapshot snapshot = GetActiveSnapshot();
+    const int32 id = FindCollection(source->projection, scope.columns, scope.count, snapshot);
+    if (id == 0 || FindFill(id, snapshot) != Fill::kFilled ||
+        check_enable_rls(source->target, InvalidOid, true) == RLS_ENABLED) {
+        return false;
+    }
+    *hash = ReadScopeHash(id, ScopeKeyOf(scope.columns, scope.count, scope.values, scope.nulls),
+                          snapshot);
+    return true;
 }
 
 // Of the values, whichever their types.
@@ -154,7 +164,11 @@ char* CollectionEtag(Oid target, Jsonb* json) {
     const CollectionSource* source = FindCollectionSource(target);
     const Scope scope = ReadScope(source, json);
     CheckReadable(source, scope);
-    return WriteTag(scope, HashRows(source, scope));
+    core::MultisetHash hash{};
+    if (!ReadKept(source, scope, &hash)) {
+        hash = HashRows(source, scope);
+    }
+    return WriteTag(scope, hash);
 }
 
 }  // namespace freshcrm::projection

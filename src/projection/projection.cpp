@@ -2,6 +2,7 @@
 
 #include "pg/entry.hpp"
 #include "pg/names.hpp"
+#include "projection/collection.hpp"
 #include "projection/counts.hpp"
 #include "projection/definition.hpp"
 #include "projection/dependencies.hpp"
@@ -231,6 +232,8 @@ Projection* Load(int32 id, bool maintained) {
                                       projection->lineage->keys[i], context);
     }
     projection->digester = etag::MakeRowDigester(projection->columns, context);
+    projection->collections =
+        LoadCollections(FindCollectionSource(projection->target), Which::kFilled);
     projection->layout = ReadLayout(projection);
     ForgetImpossiblePatches(projection);
     MemoryContextSwitchTo(caller);

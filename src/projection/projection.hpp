@@ -10,7 +10,7 @@
 
 namespace freshcrm::projection {
 
-struct Counter;       // counts.hpp
+struct Collections;   // collection.hpp
 struct Counter;       // counts.hpp
 struct Definition;    // definition.hpp
 struct TargetLayout;  // target_writer.hpp
@@ -76,12 +76,13 @@ struct Projection {
 
     etag::RowDigester* digester;
     Statements statements;
-    TargetLayout* layout;   // how the target is written without statements; or null
-    uint64 recomputed;      // how often keys have been recomputed, in this backend
-    Counter* counter;       // null until something is counted
-    List* narrow;           // of NarrowDiff*
-    MemoryContext context;  // owns all of the above
-    bool valid;             // nothing that it depends on has changed since it was made
+    Collections* collections;  // whose tag is kept; or null
+    TargetLayout* layout;      // how the target is written without statements; or null
+    uint64 recomputed;         // how often keys have been recomputed, in this backend
+    Counter* counter;          // null until something is counted
+    List* narrow;              // of NarrowDiff*
+    MemoryContext context;     // owns all of the above
+    bool valid;                // nothing that it depends on has changed since it was made
 };
 
 // Finds the projection and takes the locks that keep it as it is until the end of the transaction:

@@ -1,5 +1,6 @@
 #include "projection/rebuild.hpp"
 
+#include "projection/collection_fill.hpp"
 #include "projection/definition.hpp"
 #include "projection/maintain.hpp"
 #include "projection/trigger_sync.hpp"
@@ -89,6 +90,8 @@ Counts RebuildProjection(Oid target, int batch, bool atomic) {
         }
         FreeTuples(&wrong);
     }
+    MendCollections(
+        Open(rebuild), [](void*, const Collection&) {}, nullptr);
     SetProblem(Open(rebuild)->id, nullptr);
     return rebuild.counts;
 }

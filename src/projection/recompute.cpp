@@ -57,6 +57,7 @@ struct DiffReader {
     KeyChecker unique;
     NarrowDiff* narrow;  // null: whole rows are read
     KeySet* again;       // keys of which the whole row is still to be read; null: none
+    CollectionDeltas* deltas;
 };
 
 void ReadAgain(DiffReader* reader, const Datum* key) {
@@ -65,6 +66,20 @@ void ReadAgain(DiffReader* reader, const Datum* key) {
         *reader->again = MakeProjectionKeys(reader->projection, CurrentMemoryContext);
     }
     Add(reader->again, key);
+}
+
+// For collections: what the target holds, and what it will.
+void NoteWrite(DiffReader* reader, bool before, bool after) {
+    if (reader->deltas == nullptr) {
+        return;
+    }
+    const DiffRow* row = &reader->row;
+    const RowImage to{row->values, row->nulls, {row->tag, etag::kTagBytes - 1}};
+    RowImage from{};
+    if (before) {
+        from = StoredImage(reader->projection, reader->narrow, row, BufferOf(reader->deltas));
+    }
+    NoteRow(reader->deltas, before ? &from : nullptr, after ? &to : nullptr);
 }
 
 void ApplyRow(DiffReader* reader) {
@@ -78,6 +93,7 @@ void ApplyRow(DiffReader* reader) {
     }
     if (!row->in_view) {
         if (row->in_target) {
+            NoteWrite(reader, true, false);
             ApplyDelete(projection, row);
             ++reader->counts.deleted;
         } else if (reader->null_is_key) {
@@ -87,9 +103,11 @@ void ApplyRow(DiffReader* reader) {
     }
     CheckUnique(&reader->unique, row->view_key);
     if (!row->in_target) {
+        NoteWrite(reader, false, true);
         ApplyInsert(projection, row);
         ++reader->counts.inserted;
     } else if (reader->write == Write::kAlways || !SameTag(projection, row)) {
+        NoteWrite(reader, true, true);
         ApplyUpdate(projection, row);
         ++reader->counts.updated;
     } else {
@@ -164,7 +182,9 @@ Counts Run(Projection* projection, Snapshot snapshot, bool null_is_key, Write wr
     } else {
         pg::PushFreshSnapshot();
     }
+    reader.deltas = BeginDeltas(projection->collections);
     apply(&reader);
+    ApplyDeltas(reader.deltas);
     PopActiveSnapshot();
     ++projection->recomputed;
     RememberFollowed();

@@ -3,6 +3,7 @@
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
 #include "pg/subtransaction.hpp"
+#include "projection/collection_fill.hpp"
 #include "projection/dependencies.hpp"
 #include "projection/locks.hpp"
 #include "projection/maintain.hpp"
@@ -131,10 +132,18 @@ Match Compare(const Definition* definition) {
     return !known ? Match::kUnknown : equal ? Match::kEqual : Match::kDifferent;
 }
 
+// Slots are not dumped. Where they cannot be filled, the tags of collections stay computed.
+void FillSlots(const Definition* definition) {
+    (void)pg::Attempt([&] { FillCollections(definition->target); });
+}
+
 // The rows were restored too, as they were: what was queued for them was not.
 void Complete(const Definition* definition) {
-    if (CompleteRestore(definition->id) &&
-        (ModeNamed(definition->mode) == Mode::kAsync ||
+    if (!CompleteRestore(definition->id)) {
+        return;
+    }
+    FillSlots(definition);
+    if ((ModeNamed(definition->mode) == Mode::kAsync ||
          ErrorPolicyNamed(definition->on_error) == OnError::kStale)) {
         QueueEverything(definition->id);
     }
@@ -181,6 +190,7 @@ void CompleteByRows(const Definition* definition, bool wait) {
     if (match == Match::kEqual && locked && LockRestore(definition->target, false)) {
         SetWhole(definition->id, definition->target);
         SetProblem(definition->id, nullptr);
+        FillSlots(definition);
     } else if (match != Match::kDifferent && loaded) {
         Complete(definition);
     }

@@ -1,10 +1,5 @@
 #include "projection/scope.hpp"
 
-#include "pg/names.hpp"
-#include "projection/projection.hpp"
-
-#include <cstring>
-
 namespace freshcrm::projection {
 
 namespace {
@@ -65,52 +60,7 @@ Entry* ReadEntries(const CollectionSource* source, Jsonb* json, int* count) {
     return entries;
 }
 
-const char* ListOf(const List* names) {
-    StringInfoData list;
-    initStringInfo(&list);
-    ListCell* cell;
-    foreach (cell, names) {
-        appendStringInfo(&list, "%s%s", foreach_current_index(cell) > 0 ? ", " : "",
-                         static_cast<char*>(lfirst(cell)));
-    }
-    return list.data;
-}
-
 }  // namespace
-
-int FindScopeColumn(const CollectionSource* source, const char* name) {
-    ListCell* cell;
-    foreach (cell, source->columns) {
-        if (std::strcmp(static_cast<char*>(lfirst(cell)), name) == 0) {
-            return foreach_current_index(cell);
-        }
-    }
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-                    errmsg("\"%s\" is not a column of projection %s that a scope can name", name,
-                           pg::RelationForMessage(source->target)),
-                    errhint("Its columns are %s.", ListOf(source->columns))));
-    pg_unreachable();
-}
-
-ScopeColumn* FindScopeColumns(const CollectionSource* source, const int* columns, int count) {
-    auto* found =
-        static_cast<ScopeColumn*>(palloc(sizeof(ScopeColumn) * static_cast<Size>(count + 1)));
-    for (int i = 0; i < count; ++i) {
-        ScopeColumn* column = &found[i];
-        column->column = columns[i];
-        column->name = static_cast<char*>(list_nth(source->columns, columns[i]));
-        column->attnum = get_attnum(source->target, column->name);
-        if (column->attnum == InvalidAttrNumber) {
-            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                            errmsg("projection %s has lost its column \"%s\"",
-                                   pg::RelationForMessage(source->target), column->name),
-                            errhint("Drop the projection and create it again.")));
-        }
-        get_atttypetypmodcoll(source->target, column->attnum, &column->type, &column->typmod,
-                              &column->collation);
-    }
-    return found;
-}
 
 Scope ReadScope(const CollectionSource* source, Jsonb* json) {
     Scope scope{};

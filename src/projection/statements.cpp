@@ -4,6 +4,7 @@
 #include "pg/spi.hpp"
 #include "pg/tree_walker.hpp"
 #include "projection/array_rows.hpp"
+#include "projection/collection.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -127,7 +128,10 @@ struct DiffColumns {
 };
 
 DiffColumns AllColumns(const Projection* projection) {
-    return {"*", Columns(projection, In::kView, "v."), ""};
+    const Collections* collections = projection->collections;
+    return {"*", Columns(projection, In::kView, "v."),
+            ColumnsOf(projection, collections != nullptr ? collections->columns : nullptr,
+                      In::kTarget, "t.")};
 }
 
 DiffColumns NarrowColumns(const Projection* projection, const NarrowDiff* narrow) {

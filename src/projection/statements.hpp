@@ -14,6 +14,8 @@ namespace freshcrm::projection {
 //   many: parameters: an array for each key column; in the order of the view's keys, those that it
 //         lacks last
 //   all:  no parameter; in the same order
+// After the tag come the target's values of the scope columns of kept collections, in the view's
+// order.
 SPIPlanPtr DiffOne(Projection* projection);
 SPIPlanPtr DiffMany(Projection* projection);
 SPIPlanPtr DiffAll(Projection* projection);

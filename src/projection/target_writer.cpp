@@ -159,6 +159,25 @@ void PutValues(TargetWriter* writer, const Datum* values, const bool* nulls) {
     ExecStoreVirtualTuple(row);
 }
 
+void NoteReplaced(const TargetWriter* writer, const Datum* values, const bool* nulls) {
+    if (writer->deltas == nullptr) {
+        return;
+    }
+    const TargetLayout* layout = writer->projection->layout;
+    const TupleTableSlot* old_row = writer->old_row;
+    const RowBuffer* stored = BufferOf(writer->deltas);
+    const Bitmapset* columns = writer->projection->collections->columns;
+    for (int i = -1; (i = bms_next_member(columns, i)) >= 0;) {
+        stored->values[i - 1] = old_row->tts_values[layout->stored[i - 1] - 1];
+        stored->nulls[i - 1] = old_row->tts_isnull[layout->stored[i - 1] - 1];
+    }
+    const int tag = layout->version_etag - 1;
+    const RowImage before{stored->values, stored->nulls,
+                          TagText(old_row->tts_values[tag], old_row->tts_isnull[tag])};
+    const RowImage after{values, nulls, TagText(PointerGetDatum(writer->tag), false)};
+    NoteRow(writer->deltas, &before, &after);
+}
+
 }  // namespace
 
 TargetLayout* ReadLayout(const Projection* projection) {
@@ -200,11 +219,13 @@ TargetWriter OpenTarget(const Projection* projection, const Bitmapset* columns) 
                 index_beginscan(writer.table, index, GetActiveSnapshot(), projection->key_count, 0);
         }
     }
+    writer.deltas = BeginDeltas(projection->collections);
     MemoryContextSwitchTo(caller);
     return writer;
 }
 
 void CloseTarget(TargetWriter* writer) {
+    ApplyDeltas(writer->deltas);
     index_endscan(writer->scan);
     ExecDropSingleTupleTableSlot(writer->old_row);
     ExecDropSingleTupleTableSlot(writer->new_row);
@@ -262,6 +283,7 @@ Written ReplaceRow(TargetWriter* writer, const Datum* values, const bool* nulls)
                                     nullptr, NIL, indexes == TU_Summarizing);
 #endif
     }
+    NoteReplaced(writer, values, nulls);
     ResetPerTupleExprContext(writer->estate);
     return Written::kYes;
 }

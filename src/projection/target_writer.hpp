@@ -5,6 +5,7 @@
 // but the guard, no rules, and no constraints or indexes that call functions.
 #pragma once
 
+#include "projection/collection_deltas.hpp"
 #include "projection/projection.hpp"
 
 extern "C" {
@@ -37,6 +38,7 @@ struct TargetWriter {
     TupleTableSlot* old_row;
     TupleTableSlot* new_row;
     text* tag;
+    CollectionDeltas* deltas;  // what it does to collections, written when it is closed
 };
 
 // Columns of the view that rows will differ in.

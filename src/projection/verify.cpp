@@ -2,12 +2,14 @@
 
 #include "pg/spi.hpp"
 #include "projection/apply.hpp"
+#include "projection/collection_fill.hpp"
 #include "projection/keys.hpp"
 #include "projection/recompute.hpp"
 #include "projection/statements.hpp"
 
 extern "C" {
 #include "access/transam.h"
+#include "utils/array.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 }
@@ -78,9 +80,8 @@ Datum KeyObject(const Projection* projection, const Datum* key) {
     return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 }
 
-void Report(const Projection* projection, const char* difference, const Datum* key,
-            ReturnSetInfo* result) {
-    Datum values[] = {CStringGetTextDatum(difference), KeyObject(projection, key)};
+void Report(const char* difference, Datum key, ReturnSetInfo* result) {
+    Datum values[] = {CStringGetTextDatum(difference), key};
     bool nulls[] = {false, false};
     tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     SPI_freetuptable(SPI_tuptable);
@@ -95,9 +96,27 @@ struct Verification {
 
 bool NoteDifference(void* arg, const char* difference, const Datum* key) {
     auto* verification = static_cast<Verification*>(arg);
-    Report(verification->projection, difference, key, verification->result);
+    Report(difference, KeyObject(verification->projection, key), verification->result);
     Add(&verification->wrong, key);
     return true;
+}
+
+void NoteCollection(void* arg, const Collection& collection) {
+    auto* names =
+        static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(collection.count + 1)));
+    for (int i = 0; i < collection.count; ++i) {
+        names[i] = CStringGetTextDatum(collection.columns[i].name);
+    }
+    Oid type = TEXTARRAYOID;
+    Datum value =
+        PointerGetDatum(construct_array(names, collection.count, TEXTOID, -1, false, TYPALIGN_INT));
+    if (SPI_execute_with_args("SELECT pg_catalog.jsonb_build_object('scope_columns', $1)", 1, &type,
+                              &value, nullptr, true, 1) != SPI_OK_SELECT) {
+        elog(ERROR, "could not make a jsonb object of scope columns");
+    }
+    bool isnull;
+    Report("collection", SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull),
+           static_cast<Verification*>(arg)->result);
 }
 
 }  // namespace
@@ -136,6 +155,9 @@ void VerifyProjection(Projection* projection, bool repair, ReturnSetInfo* result
     if (repair) {
         SortUnique(&verification.wrong);
         (void)RecomputeKeys(projection, &verification.wrong, Write::kAlways);
+        MendCollections(projection, NoteCollection, &verification);
+    } else {
+        CheckCollections(projection->target, NoteCollection, &verification);
     }
 }
 

@@ -20,9 +20,11 @@ bool EachDifference(Projection* projection, DifferenceHandler handler, void* arg
 //   missing    the view has it, the target has not
 //   extra      the target has it, the view has not
 //   different  the columns differ, or the stored tag is not that of the columns
-// With `repair` these keys are recomputed under their locks, at once after the comparison. View and
-// target are read in one snapshot, so that a difference is one that a reader could see. Within
-// Maintain(). Raises 21000 and 23502 as recompute does.
+// and one (collection, {"scope_columns": […]}) for kept collections whose tag is not that of the
+// rows. With `repair` these keys are recomputed under their locks, at once after the comparison,
+// and collections filled anew, for which writers are waited for. View and target are read in one
+// snapshot, so that a difference is one that a reader could see. Within Maintain(). Raises 21000
+// and 23502 as recompute does.
 void VerifyProjection(Projection* projection, bool repair, ReturnSetInfo* result);
 
 // Whether nothing differs; changes nothing. Within Maintain().

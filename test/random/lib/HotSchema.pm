@@ -153,8 +153,9 @@ sub view_ddl
     my ($usual, $key, $query, $options, undef, $on_error) = @$view;
     $name //= $usual;
     return ("CREATE VIEW $name AS $query",
-        sprintf q{SELECT freshcrm.create_projection('hot.%s', '{%s}', mode => '%s', on_error => '%s', options => '%s')},
-        $name, $key =~ tr/ //dr, $mode, $on_error // 'abort', $options // '{}');
+        sprintf(q{SELECT freshcrm.create_projection('hot.%s', '{%s}', mode => '%s', on_error => '%s', options => '%s')},
+        $name, $key =~ tr/ //dr, $mode, $on_error // 'abort', $options // '{}'),
+        "SELECT random.keep_collections('hot.${name}_hot')");
 }
 
 # A random part of them, since with all of them most transactions would end in deadlocks; those that

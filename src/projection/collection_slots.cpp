@@ -1,0 +1,380 @@
+#include "projection/collection_slots.hpp"
+
+#include "projection/own_tables.hpp"
+
+#include <cstring>
+#include <utility>
+
+extern "C" {
+#include "access/genam.h"
+#include "access/nbtree.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/index.h"
+#include "catalog/namespace.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
+#include "utils/typcache.h"
+}
+
+namespace freshcrm::projection {
+
+namespace {
+
+// The columns of freshcrm.collection_slot, and of its index.
+constexpr AttrNumber kCollection = 1;
+constexpr AttrNumber kScope = 2;
+constexpr AttrNumber kRows = 3;
+constexpr AttrNumber kSum = 4;
+constexpr int kSlotColumns = 4;
+
+// More than these that are free are made fewer.
+constexpr int kManySlots = 8;
+constexpr int kMostCandidates = 16;
+
+// heap_update() tells who does not wait that somebody else is writing the row, but where the server
+// checks assertions it insists that nobody asks. There the row is locked first.
+#ifdef USE_ASSERT_CHECKING
+constexpr bool kLockFirst = true;
+#else
+constexpr bool kLockFirst = false;
+#endif
+
+// The scope of the row that marks a collection as filled.
+constexpr ScopeKey kMark{};
+
+Oid SlotRelation(const char* name) {
+    return get_relname_relid(name, get_namespace_oid("freshcrm", false));
+}
+
+void InitKeys(ScanKey keys, int32 collection, const ScopeKey* scope) {
+    ScanKeyInit(&keys[0], kCollection, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(collection));
+    ScanKeyInit(&keys[1], kScope, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(scope));
+}
+
+core::MultisetHash HashOf(Datum rows, Datum sum) {
+    const bytea* bytes = DatumGetByteaPP(sum);
+    if (VARSIZE_ANY_EXHDR(bytes) != sizeof(core::Wide)) {
+        elog(ERROR, "a slot of a collection has a sum of %d bytes",
+             static_cast<int>(VARSIZE_ANY_EXHDR(bytes)));
+    }
+    return {DatumGetInt64(rows),
+            core::FromBytes(std::span<const std::uint8_t, sizeof(core::Wide)>(
+                reinterpret_cast<const std::uint8_t*>(VARDATA_ANY(bytes)), sizeof(core::Wide)))};
+}
+
+// Reads the slots of a scope, or of a collection.
+template <typename Read>
+void ReadSlots(ScanKey keys, int count, Snapshot snapshot, Read read) {
+    Relation table = table_open(SlotRelation("collection_slot"), AccessShareLock);
+    SysScanDesc scan = systable_beginscan(table, SlotRelation("collection_slot_scope"), true,
+                                          snapshot, count, keys);
+    Datum values[kSlotColumns];
+    bool nulls[kSlotColumns];
+    for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple);
+         tuple = systable_getnext(scan)) {
+        heap_deform_tuple(tuple, RelationGetDescr(table), values, nulls);
+        read(tuple, *reinterpret_cast<ScopeKey*>(DatumGetPointer(values[kScope - 1])),
+             HashOf(values[kRows - 1], values[kSum - 1]));
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+}
+
+void UpdateHash(core::Sha256* hash, const ScopeColumn& column, Datum value) {
+    const auto update = [&](const void* data, Size size) {
+        const auto length = static_cast<std::uint32_t>(size);
+        hash->Update(&length, sizeof(length));
+        hash->Update(data, size);
+    };
+    if (column.by_value) {
+        // Above what the type has, a Datum may be anything.
+        const Datum bytes = value << (8 * (sizeof(Datum) - static_cast<Size>(column.length)));
+        update(&bytes, sizeof(bytes));
+    } else if (column.length > 0) {
+        update(DatumGetPointer(value), static_cast<Size>(column.length));
+    } else if (column.length == -1) {
+        const auto* bytes = reinterpret_cast<const struct varlena*>(PG_DETOAST_DATUM_PACKED(value));
+        Size size = VARSIZE_ANY_EXHDR(bytes);
+        while (column.padded && size > 0 && VARDATA_ANY(bytes)[size - 1] == ' ') {
+            --size;
+        }
+        update(VARDATA_ANY(bytes), size);
+    } else {
+        update(DatumGetCString(value), std::strlen(DatumGetCString(value)));
+    }
+}
+
+// A slot that nobody else is writing.
+struct Candidate {
+    ItemPointerData tid;
+    core::MultisetHash hash;
+    bool own;  // written by this transaction
+};
+
+}  // namespace
+
+struct SlotWriter {
+    Relation table;
+    Relation index;
+    SnapshotData latest;
+    IndexScanDesc scan;
+    TupleTableSlot* found;
+    TupleTableSlot* written;
+    bytea* sum;
+    Candidate candidates[kMostCandidates];
+    int count;
+};
+
+namespace {
+
+// Those of the scope, as they are at the moment, with what others have not yet committed left out.
+// Read so, not with a snapshot, a transaction at SERIALIZABLE does not depend on what it finds.
+void FindCandidates(SlotWriter* writer, int32 collection, const ScopeKey& scope) {
+    ScanKeyData keys[2];
+    InitKeys(keys, collection, &scope);
+    index_rescan(writer->scan, keys, 2, nullptr, 0);
+    writer->count = 0;
+    while (writer->count < kMostCandidates &&
+           index_getnext_slot(writer->scan, ForwardScanDirection, writer->found)) {
+        if (TransactionIdIsValid(writer->latest.xmin) ||
+            TransactionIdIsValid(writer->latest.xmax)) {
+            continue;
+        }
+        TupleTableSlot* found = writer->found;
+        slot_getallattrs(found);
+        bool isnull;
+        const TransactionId xmin =
+            DatumGetTransactionId(slot_getsysattr(found, MinTransactionIdAttributeNumber, &isnull));
+        writer->candidates[writer->count++] = {
+            found->tts_tid, HashOf(found->tts_values[kRows - 1], found->tts_values[kSum - 1]),
+            TransactionIdIsCurrentTransactionId(xmin)};
+    }
+}
+
+// Its own slot comes first, the others from one on that is not the same for all.
+int FirstCandidate(const SlotWriter* writer) {
+    for (int i = 0; i < writer->count; ++i) {
+        if (writer->candidates[i].own) {
+            return i;
+        }
+    }
+    return MyProcPid % writer->count;
+}
+
+Snapshot Crosscheck() {
+    return IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : InvalidSnapshot;
+}
+
+bool LockAtOnce(SlotWriter* writer, Candidate* candidate) {
+    TM_FailureData failure;
+    const TM_Result result = table_tuple_lock(writer->table, &candidate->tid, GetActiveSnapshot(),
+                                              writer->found, GetCurrentCommandId(true),
+                                              LockTupleNoKeyExclusive, LockWaitSkip, 0, &failure);
+    ExecClearTuple(writer->found);
+    return result == TM_Ok;
+}
+
+void PutRow(SlotWriter* writer, int32 collection, const ScopeKey& scope,
+            const core::MultisetHash& hash) {
+    TupleTableSlot* row = ExecClearTuple(writer->written);
+    const auto bytes = core::ToBytes(hash.sum);
+    std::memcpy(VARDATA(writer->sum), bytes.data(), bytes.size());
+    row->tts_values[kCollection - 1] = Int32GetDatum(collection);
+    row->tts_values[kScope - 1] = PointerGetDatum(&scope);
+    row->tts_values[kRows - 1] = Int64GetDatum(hash.rows);
+    row->tts_values[kSum - 1] = PointerGetDatum(writer->sum);
+    std::memset(row->tts_isnull, 0, kSlotColumns);
+    ExecStoreVirtualTuple(row);
+}
+
+// Of the row that was written last. `unchanged`: it has been moved only.
+void InsertIndexEntries(SlotWriter* writer, bool unchanged) {
+    ListCell* cell;
+    foreach (cell, RelationGetIndexList(writer->table)) {
+        Relation index = index_open(lfirst_oid(cell), RowExclusiveLock);
+        IndexInfo* info = BuildIndexInfo(index);
+        Datum values[INDEX_MAX_KEYS];
+        bool nulls[INDEX_MAX_KEYS];
+        FormIndexDatum(info, writer->written, nullptr, values, nulls);
+        (void)index_insert(index, values, nulls, &writer->written->tts_tid, writer->table,
+                           UNIQUE_CHECK_NO, unchanged, info);
+        index_close(index, NoLock);
+    }
+}
+
+// False when somebody else is writing it or has written it since, or this transaction's snapshot
+// has an older version of it.
+bool TryUpdate(SlotWriter* writer, Candidate* candidate) {
+    if (kLockFirst && !LockAtOnce(writer, candidate)) {
+        return false;
+    }
+    TM_FailureData failure;
+    LockTupleMode mode;
+#if PG_VERSION_NUM < 160000
+    bool indexes = false;
+#else
+    TU_UpdateIndexes indexes = TU_None;
+#endif
+    const TM_Result result = table_tuple_update(
+        writer->table, &candidate->tid, writer->written, GetCurrentCommandId(true),
+        GetActiveSnapshot(), Crosscheck(), kLockFirst, &failure, &mode, &indexes);
+#if PG_VERSION_NUM < 160000
+    if (result == TM_Ok && indexes) {
+#else
+    if (result == TM_Ok && indexes == TU_All) {
+#endif
+        InsertIndexEntries(writer, true);
+    }
+    return result == TM_Ok;
+}
+
+bool TryDelete(SlotWriter* writer, Candidate* candidate) {
+    TM_FailureData failure;
+    return table_tuple_delete(writer->table, &candidate->tid, GetCurrentCommandId(true),
+                              GetActiveSnapshot(), Crosscheck(), false, &failure, false) == TM_Ok;
+}
+
+void InsertSlot(SlotWriter* writer) {
+    table_tuple_insert(writer->table, writer->written, GetCurrentCommandId(true), 0, nullptr);
+    InsertIndexEntries(writer, false);
+}
+
+// Takes the last one away, and returns what it held.
+core::MultisetHash Fold(SlotWriter* writer) {
+    Candidate* last = &writer->candidates[writer->count - 1];
+    if (!TryDelete(writer, last)) {
+        return {};
+    }
+    --writer->count;
+    return last->hash;
+}
+
+}  // namespace
+
+ScopeKey ScopeKeyOf(const ScopeColumn* columns, int count, const Datum* values, const bool* nulls) {
+    static core::Sha256 hash;
+    hash.Start();
+    for (int i = 0; i < count; ++i) {
+        hash.Update(&nulls[i], sizeof(bool));
+        if (!nulls[i]) {
+            UpdateHash(&hash, columns[i], values[i]);
+        }
+    }
+    const auto digest = hash.Finish();
+    ScopeKey key;
+    std::memcpy(key.bytes, digest.data(), sizeof(key.bytes));
+    return key;
+}
+
+// What a btree asks that keeps equal values once (deduplication). Of character(n) the server says
+// no, whose blanks at the end do not count: here they do not either.
+bool IsScopeType(Oid type, Oid collation) {
+    const Oid base = getBaseType(type);
+    const TypeCacheEntry* cached =
+        lookup_type_cache(base == BPCHAROID ? TEXTOID : base, TYPECACHE_BTREE_OPFAMILY);
+    if (!OidIsValid(cached->btree_opf)) {
+        return false;
+    }
+    const Oid test = get_opfamily_proc(cached->btree_opf, cached->btree_opintype,
+                                       cached->btree_opintype, BTEQUALIMAGE_PROC);
+    return OidIsValid(test) && DatumGetBool(OidFunctionCall1Coll(
+                                   test, collation, ObjectIdGetDatum(cached->btree_opintype)));
+}
+
+SlotWriter* OpenSlots() {
+    auto* writer = static_cast<SlotWriter*>(palloc0(sizeof(SlotWriter)));
+    writer->table = table_open(SlotRelation("collection_slot"), RowExclusiveLock);
+    writer->index = index_open(SlotRelation("collection_slot_scope"), RowExclusiveLock);
+    InitDirtySnapshot(writer->latest);
+    writer->scan = index_beginscan(writer->table, writer->index, &writer->latest, 2, 0);
+    writer->found = table_slot_create(writer->table, nullptr);
+    writer->written = MakeSingleTupleTableSlot(RelationGetDescr(writer->table), &TTSOpsVirtual);
+    writer->sum = static_cast<bytea*>(palloc(VARHDRSZ + sizeof(core::Wide)));
+    SET_VARSIZE(writer->sum, VARHDRSZ + sizeof(core::Wide));
+    return writer;
+}
+
+void AddToScope(SlotWriter* writer, int32 collection, const ScopeKey& scope,
+                const core::MultisetHash& change) {
+    FindCandidates(writer, collection, scope);
+    if (writer->count > 0) {
+        std::swap(writer->candidates[0], writer->candidates[FirstCandidate(writer)]);
+    }
+    core::MultisetHash more = change;
+    if (writer->count > kManySlots) {
+        more.Merge(Fold(writer));
+    }
+    for (int i = 0; i < writer->count; ++i) {
+        Candidate* candidate = &writer->candidates[i];
+        core::MultisetHash hash = candidate->hash;
+        hash.Merge(more);
+        PutRow(writer, collection, scope, hash);
+        if (hash.IsZero() ? TryDelete(writer, candidate) : TryUpdate(writer, candidate)) {
+            return;
+        }
+    }
+    PutRow(writer, collection, scope, more);
+    InsertSlot(writer);
+}
+
+void CloseSlots(SlotWriter* writer) {
+    index_endscan(writer->scan);
+    ExecDropSingleTupleTableSlot(writer->found);
+    ExecDropSingleTupleTableSlot(writer->written);
+    index_close(writer->index, NoLock);
+    table_close(writer->table, NoLock);
+    pfree(writer->sum);
+    pfree(writer);
+}
+
+core::MultisetHash ReadScopeHash(int32 collection, const ScopeKey& scope, Snapshot snapshot) {
+    ScanKeyData keys[2];
+    InitKeys(keys, collection, &scope);
+    core::MultisetHash hash{};
+    ReadSlots(keys, 2, snapshot, [&](HeapTuple, const ScopeKey&, const core::MultisetHash& part) {
+        hash.Merge(part);
+    });
+    return hash;
+}
+
+void EachSlot(int32 collection, Snapshot snapshot,
+              void (*slot)(void* arg, const ScopeKey& scope, const core::MultisetHash& hash),
+              void* arg) {
+    ScanKeyData keys[2];
+    InitKeys(keys, collection, &kMark);
+    ReadSlots(keys, 1, snapshot,
+              [&](HeapTuple, const ScopeKey& scope, const core::MultisetHash& hash) {
+                  slot(arg, scope, hash);
+              });
+}
+
+Fill FindFill(int32 collection, Snapshot snapshot) {
+    ScanKeyData keys[2];
+    InitKeys(keys, collection, &kMark);
+    Fill fill = Fill::kNone;
+    ReadSlots(keys, 2, snapshot, [&](HeapTuple tuple, const ScopeKey&, const core::MultisetHash&) {
+        const bool newer =
+            IsolationUsesXactSnapshot() &&
+            TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+        fill = newer ? Fill::kNewer : Fill::kFilled;
+    });
+    return fill;
+}
+
+void MarkFilled(int32 collection) {
+    SlotWriter* writer = OpenSlots();
+    PutRow(writer, collection, kMark, {});
+    InsertSlot(writer);
+    CloseSlots(writer);
+    CommandCounterIncrement();
+}
+
+void RemoveSlots(int32 collection) {
+    static Statement remove = {
+        "DELETE FROM freshcrm.collection_slot WHERE collection = $1", 1, {INT4OID}, nullptr};
+    Datum value = Int32GetDatum(collection);
+    OnOwnTable(&remove, &value, nullptr, false, [] {});
+}
+
+}  // namespace freshcrm::projection
