@@ -244,6 +244,40 @@ RESET ROLE;
 INSERT INTO other VALUES (2);
 SELECT (SELECT count(*) FROM other) AS others, (SELECT count(*) FROM leads) AS leads;
 
+-- Whatever is written, and rolled back: the same tag is the same body, and the same body the same tag.
+CREATE TABLE seen (what text, tag text, body jsonb);
+DO $$
+DECLARE
+    what text;
+BEGIN
+    PERFORM setseed(0.25);
+    FOR i IN 1 .. 400 LOOP
+        BEGIN
+            CASE floor(random() * 6)::integer
+                WHEN 0 THEN UPDATE leads SET status = (ARRAY['new', 'won', 'lost'])[1 + floor(random() * 3)] WHERE id = 1 + floor(random() * 4);
+                WHEN 1 THEN UPDATE leads SET owner = (ARRAY['ann', 'bob', NULL])[1 + floor(random() * 3)] WHERE id = 1 + floor(random() * 4);
+                WHEN 2 THEN UPDATE customers SET name = (ARRAY['Acme', 'Acme Ltd'])[1 + floor(random() * 2)] WHERE id = 1 + floor(random() * 2);
+                WHEN 3 THEN INSERT INTO leads VALUES (4 + floor(random() * 2), 1 + floor(random() * 2), 'ann', 'new') ON CONFLICT DO NOTHING;
+                WHEN 4 THEN DELETE FROM leads WHERE id = 4 + floor(random() * 2);
+                ELSE UPDATE leads SET customer_id = 3 - customer_id WHERE id = 1 + floor(random() * 4);
+            END CASE;
+            IF random() < 0.3 THEN
+                RAISE EXCEPTION 'rolled back';
+            END IF;
+        EXCEPTION WHEN raise_exception THEN
+            NULL;
+        END;
+        FOREACH what IN ARRAY ARRAY['{}', '{"owner": "ann"}', '{"owner": null, "name": "Acme"}'] LOOP
+            INSERT INTO seen SELECT what, etag, body FROM freshcrm.conditional_get('live_hot'::regclass, what::jsonb);
+        END LOOP;
+        INSERT INTO seen SELECT 'query', etag, body FROM freshcrm.conditional_get('SELECT id, name FROM live_hot ORDER BY id');
+        INSERT INTO seen SELECT 'request', (request('GET', '/live_hot')).etag, body FROM freshcrm.conditional_get('SELECT id, owner, status, at, score, name FROM live_hot ORDER BY id');
+    END LOOP;
+END $$;
+SELECT count(DISTINCT tag) > 20 AS changes, bool_and(tag ~ '^(W/)?"[0-9a-f]{64}"$') AS tags, count(DISTINCT (what, tag)) = count(DISTINCT (what, body)) AS as_many,
+    count(DISTINCT (what, tag)) = count(DISTINCT (what, tag, body)) AS one_to_one FROM seen;
+SELECT what FROM seen GROUP BY what HAVING count(DISTINCT tag) < 10;
+
 -- Nothing is counted here, and that is said.
 SELECT * FROM freshcrm.conditional_stats;
 SELECT freshcrm.count_response('live_hot', '{}', 304);
