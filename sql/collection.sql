@@ -13,14 +13,14 @@ COMMENT ON TABLE freshcrm.collection IS
 SELECT pg_catalog.pg_extension_config_dump('freshcrm.collection', '');
 SELECT pg_catalog.pg_extension_config_dump('freshcrm.collection_id_seq', '');
 
--- Not dumped: filled again at the end of a restore. Half of each page is kept free, so that an update stays on it
--- and leaves the index as it is.
+-- Not dumped: filled again at the end of a restore. Half of each page is kept free, so that updates stay on it and
+-- leave the index as it is; pages are read as those of a heap (src/pg/free_rows.hpp).
 CREATE TABLE freshcrm.collection_slot (
     collection integer NOT NULL,
     scope uuid NOT NULL,  -- a hash of the scope's values; all zero: a mark that the slots are filled
     rows bigint NOT NULL,
     sum bytea NOT NULL
-) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+) USING heap WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 CREATE INDEX collection_slot_scope ON freshcrm.collection_slot (collection, scope);
 

@@ -54,13 +54,19 @@ void CaptureFor(Projection* projection, const TriggerData* trigger) {
     } else {
         RememberEmptyTables(projection);
     }
+    const Form_pg_class form = trigger->tg_relation->rd_rel;
+    const bool partitions = form->relispartition || form->relkind == RELKIND_PARTITIONED_TABLE;
     bool found = false;
+    bool relevant = false;
     for (int i = 0; i < projection->lineage->source_count; ++i) {
         Source* source = &projection->lineage->sources[i];
-        if (ChangesThrough(source->relid, named)) {
+        if (source->relid == named || (partitions && ChangesThrough(source->relid, named))) {
             found = true;
-            Enqueue(projection, source, trigger);
+            relevant = Enqueue(projection, source, trigger) || relevant;
         }
+    }
+    if (relevant) {
+        LockBaseTables(projection);
     }
     // A partitioned table's row triggers are on all its partitions, also on those that the view
     // does not read.
@@ -90,7 +96,7 @@ void Capture(TriggerData* trigger) {
         return;
     }
     const int32 id = ProjectionIdOf(trigger->tg_trigger);
-    if (Projection* projection = OpenMaintained(id)) {
+    if (Projection* projection = OpenWatched(id)) {
         CaptureFor(projection, trigger);
     } else {
         LeaveUnmaintained(id, RelationGetRelid(trigger->tg_relation));

@@ -1,12 +1,9 @@
 #include "projection/changes.hpp"
 
-#include "pg/owner_scope.hpp"
 #include "projection/recompute.hpp"
 #include "projection/settings.hpp"
 
 extern "C" {
-#include "executor/executor.h"
-#include "optimizer/optimizer.h"
 #include "utils/tuplestore.h"
 }
 
@@ -17,43 +14,22 @@ namespace {
 // What Projection::recomputed never is.
 constexpr uint64 kNever = UINT64_MAX;
 
-KeySet MakeStarts(const Path& path, MemoryContext context) {
-    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path.start_count)));
-    auto* collations = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(path.start_count)));
-    for (int i = 0; i < path.start_count; ++i) {
-        types[i] = path.starts[i].type;
-        collations[i] = path.starts[i].collation;
-    }
-    return MakeKeySet(context, path.start_count, types, collations);
-}
-
-// As the owner, since planning already calls immutable functions of constants, and initialising
-// asks for the right to call the others.
-void PrepareExpressions(const Projection* projection, const Path* path) {
-    for (int i = 0; i < path->start_count; ++i) {
-        Start* start = &path->starts[i];
-        if (start->expression != nullptr && start->state == nullptr) {
-            const pg::OwnerScope scope = pg::BeginAsOwner(projection->owner);
-            MemoryContext caller = MemoryContextSwitchTo(projection->context);
-            start->state = ExecInitExpr(expression_planner(start->expression), nullptr);
-            MemoryContextSwitchTo(caller);
-            pg::EndAsOwner(scope);
+KeySet MakeStarts(const Projection* projection, Path* path, MemoryContext context) {
+    if (path->shape == nullptr) {
+        MemoryContext caller = MemoryContextSwitchTo(projection->context);
+        const auto count = static_cast<Size>(path->start_count);
+        auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * count));
+        auto* collations = static_cast<Oid*>(palloc(sizeof(Oid) * count));
+        for (int i = 0; i < path->start_count; ++i) {
+            types[i] = path->starts[i].type;
+            collations[i] = path->starts[i].collation;
         }
+        auto* shape = static_cast<KeyShape*>(palloc(sizeof(KeyShape)));
+        *shape = MakeKeyShape(path->start_count, types, collations);
+        path->shape = shape;
+        MemoryContextSwitchTo(caller);
     }
-}
-
-// As the owner, like those of paths, unless they are harmless.
-void PreparePatches(const Projection* projection, RowPatch* patch) {
-    if (patch == nullptr || patch->prepared) {
-        return;
-    }
-    if (patch->harmless) {
-        PreparePatch(patch, projection->context);
-        return;
-    }
-    const pg::OwnerScope scope = pg::BeginAsOwner(projection->owner);
-    PreparePatch(patch, projection->context);
-    pg::EndAsOwner(scope);
+    return MakeKeySet(context, *path->shape);
 }
 
 }  // namespace
@@ -72,10 +48,8 @@ Changes* MakeChanges(Projection* projection, Source* source) {
     changes->starts =
         static_cast<KeySet*>(palloc(sizeof(KeySet) * static_cast<Size>(source->path_count)));
     for (int i = 0; i < source->path_count; ++i) {
-        changes->starts[i] = MakeStarts(source->paths[i], context);
-        PrepareExpressions(projection, &source->paths[i]);
+        changes->starts[i] = MakeStarts(projection, &source->paths[i], context);
     }
-    PreparePatches(projection, source->patch);
     changes->keys = MakeProjectionKeys(projection, context);
     MemoryContextSwitchTo(caller);
     return changes;

@@ -153,7 +153,7 @@ Collections* LoadCollections(const CollectionSource* source, Which which) {
     Bitmapset* columns = nullptr;
     const auto add = [&](Relation table, HeapTuple tuple) {
         const int32 id = DatumGetInt32(Attribute(table, tuple, "id"));
-        if (which == Which::kFilled && FindFill(id, nullptr) == Fill::kNone) {
+        if (which == Which::kFilled && FindFill(id, SnapshotSelf) == Fill::kNone) {
             return true;
         }
         auto* item = static_cast<Collection*>(palloc(sizeof(Collection)));

@@ -6,7 +6,8 @@
 //     written ApplyDeltas(deltas);
 //
 // In the subtransaction of the writes: with an error in between these are undone, and what was
-// gathered goes with the memory context.
+// gathered goes with the memory context. Between a write and ApplyDeltas() only triggers that the
+// user has put on the target can ask for a tag; they get that of before the statement.
 #pragma once
 
 #include "projection/collection.hpp"

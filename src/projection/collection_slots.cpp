@@ -1,5 +1,6 @@
 #include "projection/collection_slots.hpp"
 
+#include "pg/free_rows.hpp"
 #include "projection/own_tables.hpp"
 
 #include <cstring>
@@ -119,7 +120,6 @@ struct SlotWriter {
     Relation index;
     SnapshotData latest;
     IndexScanDesc scan;
-    TupleTableSlot* found;
     TupleTableSlot* written;
     bytea* sum;
     Candidate candidates[kMostCandidates];
@@ -128,28 +128,23 @@ struct SlotWriter {
 
 namespace {
 
-// Those of the scope, as they are at the moment, with what others have not yet committed left out.
-// Read so, not with a snapshot, a transaction at SERIALIZABLE does not depend on what it finds.
+bool AddCandidate(void* arg, HeapTuple tuple) {
+    auto* writer = static_cast<SlotWriter*>(arg);
+    Datum values[kSlotColumns];
+    bool nulls[kSlotColumns];
+    heap_deform_tuple(tuple, RelationGetDescr(writer->table), values, nulls);
+    writer->candidates[writer->count++] = {
+        tuple->t_self, HashOf(values[kRows - 1], values[kSum - 1]),
+        TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data))};
+    return writer->count < kMostCandidates;
+}
+
 void FindCandidates(SlotWriter* writer, int32 collection, const ScopeKey& scope) {
     ScanKeyData keys[2];
     InitKeys(keys, collection, &scope);
     index_rescan(writer->scan, keys, 2, nullptr, 0);
     writer->count = 0;
-    while (writer->count < kMostCandidates &&
-           index_getnext_slot(writer->scan, ForwardScanDirection, writer->found)) {
-        if (TransactionIdIsValid(writer->latest.xmin) ||
-            TransactionIdIsValid(writer->latest.xmax)) {
-            continue;
-        }
-        TupleTableSlot* found = writer->found;
-        slot_getallattrs(found);
-        bool isnull;
-        const TransactionId xmin =
-            DatumGetTransactionId(slot_getsysattr(found, MinTransactionIdAttributeNumber, &isnull));
-        writer->candidates[writer->count++] = {
-            found->tts_tid, HashOf(found->tts_values[kRows - 1], found->tts_values[kSum - 1]),
-            TransactionIdIsCurrentTransactionId(xmin)};
-    }
+    pg::EachFreeRow(writer->scan, &writer->latest, AddCandidate, writer);
 }
 
 // Its own slot comes first, the others from one on that is not the same for all.
@@ -168,10 +163,11 @@ Snapshot Crosscheck() {
 
 bool LockAtOnce(SlotWriter* writer, Candidate* candidate) {
     TM_FailureData failure;
+    TupleTableSlot* locked = table_slot_create(writer->table, nullptr);
     const TM_Result result = table_tuple_lock(writer->table, &candidate->tid, GetActiveSnapshot(),
-                                              writer->found, GetCurrentCommandId(true),
+                                              locked, GetCurrentCommandId(true),
                                               LockTupleNoKeyExclusive, LockWaitSkip, 0, &failure);
-    ExecClearTuple(writer->found);
+    ExecDropSingleTupleTableSlot(locked);
     return result == TM_Ok;
 }
 
@@ -288,7 +284,6 @@ SlotWriter* OpenSlots() {
     writer->index = index_open(SlotRelation("collection_slot_scope"), RowExclusiveLock);
     InitDirtySnapshot(writer->latest);
     writer->scan = index_beginscan(writer->table, writer->index, &writer->latest, 2, 0);
-    writer->found = table_slot_create(writer->table, nullptr);
     writer->written = MakeSingleTupleTableSlot(RelationGetDescr(writer->table), &TTSOpsVirtual);
     writer->sum = static_cast<bytea*>(palloc(VARHDRSZ + sizeof(core::Wide)));
     SET_VARSIZE(writer->sum, VARHDRSZ + sizeof(core::Wide));
@@ -320,7 +315,6 @@ void AddToScope(SlotWriter* writer, int32 collection, const ScopeKey& scope,
 
 void CloseSlots(SlotWriter* writer) {
     index_endscan(writer->scan);
-    ExecDropSingleTupleTableSlot(writer->found);
     ExecDropSingleTupleTableSlot(writer->written);
     index_close(writer->index, NoLock);
     table_close(writer->table, NoLock);

@@ -80,7 +80,7 @@ void MapRows(Changes* changes) {
 
 }  // namespace
 
-void Defer(Projection* projection, Source* source, const TriggerData* trigger) {
+bool Defer(Projection* projection, Source* source, const TriggerData* trigger) {
     UseDeferred();
     Changes* changes = FindOrAdd(projection, source);
     ReadTrigger(changes, trigger);
@@ -93,6 +93,7 @@ void Defer(Projection* projection, Source* source, const TriggerData* trigger) {
             changes->everything = true;
         }
     }
+    return AnyChange(changes);
 }
 
 void DoubtDeferred() {

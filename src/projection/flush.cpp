@@ -291,11 +291,10 @@ void OnSubtransactionEvent(SubXactEvent event, SubTransactionId, SubTransactionI
 
 }  // namespace
 
-void Enqueue(Projection* projection, Source* source, const TriggerData* trigger) {
+bool Enqueue(Projection* projection, Source* source, const TriggerData* trigger) {
     if (projection->mode == Mode::kAsync ||
         (projection->mode == Mode::kCommit && (queue == nullptr || !queue->at_end))) {
-        Defer(projection, source, trigger);
-        return;
+        return Defer(projection, source, trigger);
     }
     UseQueue();
     Changes* changes = FindWaiting(projection, source);
@@ -303,6 +302,7 @@ void Enqueue(Projection* projection, Source* source, const TriggerData* trigger)
         changes = AddWaiting(projection, source);
     }
     ReadTrigger(changes, trigger);
+    return AnyChange(changes);
 }
 
 // What an outer statement has put into the queue waits for that statement's last trigger: followed

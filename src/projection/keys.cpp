@@ -213,17 +213,14 @@ void ReadSorted(KeySet* set, int most, KeySet* piece) {
 
 }  // namespace
 
-KeySet MakeKeySet(MemoryContext context, int width, const Oid* types, const Oid* collations) {
-    KeySet set{};
-    set.context = AllocSetContextCreate(context, "freshcrm keys", ALLOCSET_DEFAULT_SIZES);
-    set.owner = CurrentResourceOwner;
-    set.width = width;
-    set.sortable = true;
-    set.most_bytes = static_cast<Size>(work_mem) * 1024;
-    set.columns = static_cast<KeySetColumn*>(
-        MemoryContextAllocZero(context, sizeof(KeySetColumn) * static_cast<Size>(width)));
+KeyShape MakeKeyShape(int width, const Oid* types, const Oid* collations) {
+    KeyShape shape{};
+    shape.width = width;
+    shape.sortable = true;
+    shape.columns =
+        static_cast<KeySetColumn*>(palloc0(sizeof(KeySetColumn) * static_cast<Size>(width)));
     for (int i = 0; i < width; ++i) {
-        KeySetColumn* column = &set.columns[i];
+        KeySetColumn* column = &shape.columns[i];
         column->type = types[i];
         column->collation = collations[i];
         get_typlenbyvalalign(types[i], &column->length, &column->by_value, &column->align);
@@ -231,8 +228,19 @@ KeySet MakeKeySet(MemoryContext context, int width, const Oid* types, const Oid*
             lookup_type_cache(types[i], TYPECACHE_CMP_PROC_FINFO | TYPECACHE_LT_OPR);
         column->compare = &type->cmp_proc_finfo;
         column->less = type->lt_opr;
-        set.sortable = set.sortable && OidIsValid(column->compare->fn_oid);
+        shape.sortable = shape.sortable && OidIsValid(column->compare->fn_oid);
     }
+    return shape;
+}
+
+KeySet MakeKeySet(MemoryContext context, const KeyShape& shape) {
+    KeySet set{};
+    set.context = AllocSetContextCreate(context, "freshcrm keys", ALLOCSET_DEFAULT_SIZES);
+    set.owner = CurrentResourceOwner;
+    set.width = shape.width;
+    set.columns = shape.columns;
+    set.sortable = shape.sortable;
+    set.most_bytes = static_cast<Size>(work_mem) * 1024;
     return set;
 }
 

@@ -1,7 +1,7 @@
 // A set of tuples of values: keys, or values of changed rows that lead to keys. What does not fit
 // into work_mem goes to disk.
 //
-//     KeySet set = MakeKeySet(context, width, types, collations);
+//     KeySet set = MakeKeySet(context, shape);
 //     Add(&set, tuple); …
 //     SortUnique(&set);
 //     for (KeySet piece; NextPiece(&set, 1000, &piece);) { … Tuple(&piece, i) … }
@@ -25,6 +25,13 @@ struct KeySetColumn {
     Oid less;           // the operator of the same order
 };
 
+// What all sets of tuples of the same columns share.
+struct KeyShape {
+    int width;
+    KeySetColumn* columns;
+    bool sortable;  // all columns are
+};
+
 struct KeySpill;
 
 // Plain memory: everything is in the context given to MakeKeySet(), temporary files belong to the
@@ -35,7 +42,7 @@ struct KeySet {
     ResourceOwner owner;
     int width;
     KeySetColumn* columns;
-    bool sortable;  // all columns are; else what occurs twice stays, and all stays in memory
+    bool sortable;  // else what occurs twice stays, and all stays in memory
     int count;      // in memory
     int capacity;
     int next;         // the first that NextPiece() has not returned
@@ -45,7 +52,11 @@ struct KeySet {
     KeySpill* spill;  // has all tuples once it is there and the set is sorted
 };
 
-KeySet MakeKeySet(MemoryContext context, int width, const Oid* types, const Oid* collations);
+// In the current memory context.
+KeyShape MakeKeyShape(int width, const Oid* types, const Oid* collations);
+
+// The columns of the shape are not copied.
+KeySet MakeKeySet(MemoryContext context, const KeyShape& shape);
 
 inline const Datum* Tuple(const KeySet* set, int index) {
     return set->values + static_cast<Size>(index) * static_cast<Size>(set->width);

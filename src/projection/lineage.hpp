@@ -16,6 +16,8 @@ extern "C" {
 
 #include "projection/effect.hpp"
 #include "projection/fallback.hpp"
+#include "projection/kept_state.hpp"
+#include "projection/keys.hpp"
 
 namespace freshcrm::projection {
 
@@ -29,7 +31,7 @@ struct Start {
                   // NULL: a row of the view can have a NULL key by it
     Oid type;     // of the value; of one element
     Oid collation;
-    ExprState* state;  // of `expression`, when first needed
+    KeptState state;  // of `expression`
 };
 
 // What a mapped path goes by from the changed row to the first table that it reads: a start, and
@@ -47,6 +49,7 @@ struct Link {
 struct Path {
     int start_count;
     Start* starts;
+    KeyShape* shape;        // of sets of starts (keys.hpp), when first needed
     int* key_starts;        // direct: for each key column the start that it is
     const char* query_one;  // null when direct
     const char* query_many;

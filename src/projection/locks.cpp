@@ -1,9 +1,10 @@
 #include "projection/locks.hpp"
 
+#include "pg/transaction.hpp"
+
 extern "C" {
 #include "common/hashfn.h"
 #include "storage/lock.h"
-#include "storage/proc.h"
 }
 
 #include <algorithm>
@@ -42,8 +43,8 @@ void Lock(const LOCKTAG& tag, LOCKMODE mode) {
 int CountKeyLocks(int more) {
     static LocalTransactionId transaction = InvalidLocalTransactionId;
     static int count = 0;
-    if (transaction != MyProc->lxid) {
-        transaction = MyProc->lxid;
+    if (transaction != pg::CurrentTransactionNumber()) {
+        transaction = pg::CurrentTransactionNumber();
         count = 0;
     }
     count += more;

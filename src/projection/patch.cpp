@@ -4,7 +4,6 @@
 
 extern "C" {
 #include "executor/executor.h"
-#include "optimizer/optimizer.h"
 #include "utils/datum.h"
 }
 
@@ -49,27 +48,33 @@ Datum CopyStart(PatchList* list, const KeySetColumn& column, Datum value) {
     return PointerGetDatum(copy);
 }
 
-ExprState* MakeState(Expr* expression, MemoryContext context) {
-    MemoryContext caller = MemoryContextSwitchTo(context);
-    ExprState* state = ExecInitExpr(expression_planner(expression), nullptr);
-    MemoryContextSwitchTo(caller);
-    return state;
-}
-
 // NULL counts as false.
-bool IsTrue(ExprState* state, TupleTableSlot* slot, ExprContext* expressions) {
-    expressions->ecxt_scantuple = slot;
+bool IsTrue(const KeptState& condition, TupleTableSlot* slot, ExprContext* expressions) {
     bool isnull;
-    const Datum value = ExecEvalExprSwitchContext(state, expressions, &isnull);
+    const Datum value = Evaluate(condition, slot, expressions, &isnull);
     return !isnull && DatumGetBool(value);
 }
 
 Datum ValueOf(PatchColumn* column, TupleTableSlot* slot, ExprContext* expressions, bool* isnull) {
-    if (column->attnum != 0) {
-        return slot_getattr(slot, column->attnum, isnull);
+    return column->attnum != 0 ? slot_getattr(slot, column->attnum, isnull)
+                               : Evaluate(column->value_state, slot, expressions, isnull);
+}
+
+// Calls `visit` for each expression of a patch that is evaluated, until it returns false.
+template <typename Visit>
+bool VisitStates(RowPatch* patch, Visit visit) {
+    if (patch->condition != nullptr && !visit(&patch->condition_state, patch->condition)) {
+        return false;
     }
-    expressions->ecxt_scantuple = slot;
-    return ExecEvalExprSwitchContext(column->value_state, expressions, isnull);
+    for (int i = 0; i < patch->column_count; ++i) {
+        PatchColumn* column = &patch->columns[i];
+        if ((column->condition != nullptr && !visit(&column->condition_state, column->condition)) ||
+            (column->value != nullptr && column->attnum == 0 &&
+             !visit(&column->value_state, column->value))) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool SameImage(const PatchColumn* column, Datum a, Datum b) {
@@ -192,20 +197,17 @@ bool ApplyBoolean(PatchColumn* column, const Delta* delta, Datum* value, bool* n
 
 }  // namespace
 
+bool IsPrepared(RowPatch* patch) {
+    return VisitStates(patch, [](const KeptState* kept, Expr*) { return IsReady(*kept); });
+}
+
 void PreparePatch(RowPatch* patch, MemoryContext context) {
-    if (patch->condition != nullptr && patch->condition_state == nullptr) {
-        patch->condition_state = MakeState(patch->condition, context);
-    }
-    for (int i = 0; i < patch->column_count; ++i) {
-        PatchColumn* column = &patch->columns[i];
-        if (column->condition != nullptr && column->condition_state == nullptr) {
-            column->condition_state = MakeState(column->condition, context);
+    (void)VisitStates(patch, [context](KeptState* kept, Expr* expression) {
+        if (!IsReady(*kept)) {
+            PrepareState(kept, expression, context);
         }
-        if (column->value != nullptr && column->attnum == 0 && column->value_state == nullptr) {
-            column->value_state = MakeState(column->value, context);
-        }
-    }
-    patch->prepared = true;
+        return true;
+    });
 }
 
 bool ConditionHolds(RowPatch* patch, TupleTableSlot* slot, ExprContext* expressions) {

@@ -22,13 +22,13 @@ enum class Feed { kCopy, kMax, kMin, kCount, kSum, kAnd, kOr };
 // A column of the view that the rows of a table feed.
 struct PatchColumn {
     Feed feed;
-    int column;                  // of the view, from 0
-    Expr* value;                 // over the row's columns, as Vars of relation 1; null for count(*)
-    AttrNumber attnum;           // `value` is this column; else 0
-    Expr* condition;             // of the rows that an aggregate takes; null for all
-    ExprState* value_state;      // when first needed
-    ExprState* condition_state;  // the same
-    FmgrInfo function;           // max, min: the comparison; sum: the addition
+    int column;         // of the view, from 0
+    Expr* value;        // over the row's columns, as Vars of relation 1; null for count(*)
+    AttrNumber attnum;  // `value` is this column; else 0
+    Expr* condition;    // of the rows that an aggregate takes; null for all
+    KeptState value_state;
+    KeptState condition_state;
+    FmgrInfo function;  // max, min: the comparison; sum: the addition
     Oid collation;
     int16 length;  // of the value
     bool by_value;
@@ -40,13 +40,12 @@ struct RowPatch {
     bool copies;       // of the one row that belongs to a key; else aggregates of many
     Bitmapset* fixed;  // copies: attributes whose change is no patch
     Expr* condition;   // copies: what must hold for the old and the new row; null for nothing
-    ExprState* condition_state;
+    KeptState condition_state;
     int column_count;
     PatchColumn* columns;
     bool harmless;    // it calls nothing but functions of the server that do as they always do
     bool infallible;  // and none that can fail
     Effect effect;    // the columns
-    bool prepared;
 };
 
 // What happens to one column of one key.
@@ -79,7 +78,9 @@ struct PatchList {
     Size bytes;  // used
 };
 
-// Makes what evaluates the expressions. As the projection's owner unless `harmless`.
+// What evaluates the expressions: whether it is there, as of now, and what makes it. As the
+// projection's owner unless `harmless`.
+bool IsPrepared(RowPatch* patch);
 void PreparePatch(RowPatch* patch, MemoryContext context);
 
 // Whether an UPDATE that changed no fixed column can be a patch.

@@ -1,8 +1,8 @@
 #include "projection/patch_order.hpp"
 
+#include "pg/transaction.hpp"
+
 extern "C" {
-#include "access/xact.h"
-#include "storage/proc.h"
 #include "utils/snapmgr.h"
 }
 
@@ -18,12 +18,12 @@ CommandId followed = FirstCommandId;
 }  // namespace
 
 void RememberFollowed() {
-    transaction = MyProc->lxid;
+    transaction = pg::CurrentTransactionNumber();
     followed = GetCurrentCommandId(false);
 }
 
 bool FollowedSinceStatement() {
-    return transaction == MyProc->lxid && followed > GetActiveSnapshot()->curcid;
+    return transaction == pg::CurrentTransactionNumber() && followed > GetActiveSnapshot()->curcid;
 }
 
 }  // namespace freshcrm::projection

@@ -153,6 +153,17 @@ Key LoadKey(const char* name, const KeyColumn& column, MemoryContext context) {
     return key;
 }
 
+KeyShape ShapeOfKeys(const Projection* projection) {
+    const auto count = static_cast<Size>(projection->key_count);
+    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * count));
+    auto* collations = static_cast<Oid*>(palloc(sizeof(Oid) * count));
+    for (int i = 0; i < projection->key_count; ++i) {
+        types[i] = projection->keys[i].type;
+        collations[i] = projection->keys[i].collation;
+    }
+    return MakeKeyShape(projection->key_count, types, collations);
+}
+
 TupleDesc CopyColumns(Oid view) {
     Relation relation = table_open(view, NoLock);
     TupleDesc columns = CreateTupleDescCopy(RelationGetDescr(relation));
@@ -231,6 +242,7 @@ Projection* Load(int32 id, bool maintained) {
         projection->keys[i] = LoadKey(pstrdup(static_cast<char*>(list_nth(definition->keys, i))),
                                       projection->lineage->keys[i], context);
     }
+    projection->key_shape = ShapeOfKeys(projection);
     projection->digester = etag::MakeRowDigester(projection->columns, context);
     projection->collections =
         LoadCollections(FindCollectionSource(projection->target), Which::kFilled);
@@ -254,19 +266,20 @@ void Sweep() {
     }
 }
 
-bool LockIfValid(const Projection* projection) {
-    if (projection == nullptr || !projection->valid) {
-        return false;
-    }
-    // Waiting for a lock reads the invalidations that came before it was granted.
+// Waiting for a lock reads the invalidations that came before it was granted.
+void LockViews(const Projection* projection) {
     LockRelations(projection->source, projection->target);
     for (int i = 1; i < projection->lineage->view_count; ++i) {
         LockRelationOid(projection->lineage->views[i], AccessShareLock);
     }
-    // A snapshot taken before would, after waiting for a TRUNCATE, show one table empty and others
-    // with the rows of before.
-    for (int i = 0; i < projection->lineage->source_count; ++i) {
-        LockRelationOid(projection->lineage->sources[i].relid, AccessShareLock);
+}
+
+bool LockIfValid(Projection* projection) {
+    if (projection == nullptr || !projection->valid) {
+        return false;
+    }
+    if (projection->locked != pg::CurrentSubtransaction()) {
+        LockViews(projection);
     }
     return projection->valid;
 }
@@ -290,10 +303,22 @@ Projection* Open(int32 id, bool maintained) {
     return maintained && entry->projection->restored ? nullptr : entry->projection;
 }
 
+// With its base tables.
+Projection* OpenAll(int32 id, bool maintained) {
+    Projection* projection;
+    do {
+        projection = Open(id, maintained);
+        if (projection != nullptr) {
+            LockBaseTables(projection);
+        }
+    } while (projection != nullptr && !projection->valid);
+    return projection;
+}
+
 }  // namespace
 
 Projection* OpenProjection(int32 id) {
-    Projection* projection = Open(id, false);
+    Projection* projection = OpenAll(id, false);
     if (projection == nullptr) {
         RaiseNoProjection(id);
     }
@@ -301,7 +326,24 @@ Projection* OpenProjection(int32 id) {
 }
 
 Projection* OpenMaintained(int32 id) {
+    return OpenAll(id, true);
+}
+
+Projection* OpenWatched(int32 id) {
     return Open(id, true);
+}
+
+// A snapshot taken before would, after waiting for a TRUNCATE, show one table empty and others with
+// the rows of before.
+void LockBaseTables(Projection* projection) {
+    const pg::RunningSubtransaction now = pg::CurrentSubtransaction();
+    if (projection->locked == now) {
+        return;
+    }
+    for (int i = 0; i < projection->lineage->source_count; ++i) {
+        LockRelationOid(projection->lineage->sources[i].relid, AccessShareLock);
+    }
+    projection->locked = now;
 }
 
 Definition* FindTarget(Oid target) {

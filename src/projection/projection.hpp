@@ -5,6 +5,8 @@
 #pragma once
 
 #include "etag/row_digest.hpp"
+#include "pg/transaction.hpp"
+#include "projection/keys.hpp"
 #include "projection/lineage.hpp"
 #include "projection/modes.hpp"
 
@@ -73,6 +75,7 @@ struct Projection {
     Lineage* lineage;
     int key_count;
     Key* keys;
+    KeyShape key_shape;
 
     etag::RowDigester* digester;
     Statements statements;
@@ -83,6 +86,8 @@ struct Projection {
     List* narrow;              // of NarrowDiff*
     MemoryContext context;     // owns all of the above
     bool valid;                // nothing that it depends on has changed since it was made
+
+    pg::RunningSubtransaction locked;  // that which has last taken all its locks
 };
 
 // Finds the projection and takes the locks that keep it as it is until the end of the transaction:
@@ -101,6 +106,12 @@ Projection* OpenOwned(Oid target);
 
 // As OpenProjection(), for upkeep; null when there is no definition or it IsRestored().
 Projection* OpenMaintained(int32 id);
+
+// The same without the locks of base tables, which most writes to them do not need: those that
+// change nothing that the view reads. For others LockBaseTables() follows, after which the
+// projection may no longer be valid.
+Projection* OpenWatched(int32 id);
+void LockBaseTables(Projection* projection);
 
 // Registers the invalidation callbacks; once a backend.
 void InitProjectionCache();

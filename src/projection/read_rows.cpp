@@ -63,8 +63,7 @@ Datum StartValue(const RowReader* reader, const Start& start, TupleTableSlot* sl
     if (start.expression == nullptr) {
         return slot_getattr(slot, start.column, isnull);
     }
-    reader->expressions->ecxt_scantuple = slot;
-    return ExecEvalExprSwitchContext(start.state, reader->expressions, isnull);
+    return Evaluate(start.state, slot, reader->expressions, isnull);
 }
 
 // Adds the tuples of one row from the start `next` on, one for each combination of the elements of
@@ -233,6 +232,20 @@ bool HasExpressions(const Source* source) {
     return false;
 }
 
+// As the owner, unless they are harmless.
+void PreparePatches(const Projection* projection, RowPatch* patch) {
+    if (IsPrepared(patch)) {
+        return;
+    }
+    if (patch->harmless) {
+        PreparePatch(patch, projection->context);
+        return;
+    }
+    const pg::OwnerScope scope = pg::BeginAsOwner(projection->owner);
+    PreparePatch(patch, projection->context);
+    pg::EndAsOwner(scope);
+}
+
 void Read(Changes* changes, const TriggerData* trigger, bool patching) {
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "freshcrm changed rows", ALLOCSET_SMALL_SIZES);
@@ -240,6 +253,9 @@ void Read(Changes* changes, const TriggerData* trigger, bool patching) {
     changes->reading = true;
     RowReader reader = BeginRows(changes, trigger->tg_relation);
     reader.patching = patching;
+    if (patching) {
+        PreparePatches(changes->projection, changes->source->patch);
+    }
     if (HasExpressions(changes->source) || (patching && !changes->source->patch->harmless)) {
         const pg::OwnerScope scope = pg::BeginAsOwner(changes->projection->owner);
         ReadRows(&reader, trigger);
@@ -255,6 +271,17 @@ void Read(Changes* changes, const TriggerData* trigger, bool patching) {
     MemoryContextDelete(context);
 }
 
+void PrepareStarts(const Projection* projection, const Path* path) {
+    for (int i = 0; i < path->start_count; ++i) {
+        Start* start = &path->starts[i];
+        if (start->expression != nullptr && !IsReady(start->state)) {
+            const pg::OwnerScope scope = pg::BeginAsOwner(projection->owner);
+            PrepareState(&start->state, start->expression, projection->context);
+            pg::EndAsOwner(scope);
+        }
+    }
+}
+
 // A patch computes for every changed row what the view computes only for the rows that it shows.
 // After an error the changes are followed, and the view says whether it is one.
 void ReadFallible(Changes* changes, const TriggerData* trigger) {
@@ -268,6 +295,9 @@ void ReadFallible(Changes* changes, const TriggerData* trigger) {
 }  // namespace
 
 RowReader BeginRows(Changes* changes, Relation table) {
+    for (int i = 0; i < changes->source->path_count; ++i) {
+        PrepareStarts(changes->projection, &changes->source->paths[i]);
+    }
     RowReader reader{};
     reader.changes = changes;
     reader.expressions = CreateStandaloneExprContext();

@@ -196,14 +196,7 @@ Counts Run(Projection* projection, Snapshot snapshot, bool null_is_key, Write wr
 }  // namespace
 
 KeySet MakeProjectionKeys(const Projection* projection, MemoryContext context) {
-    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(projection->key_count)));
-    auto* collations =
-        static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(projection->key_count)));
-    for (int i = 0; i < projection->key_count; ++i) {
-        types[i] = projection->keys[i].type;
-        collations[i] = projection->keys[i].collation;
-    }
-    return MakeKeySet(context, projection->key_count, types, collations);
+    return MakeKeySet(context, projection->key_shape);
 }
 
 namespace {

@@ -178,6 +178,16 @@ void NoteReplaced(const TargetWriter* writer, const Datum* values, const bool* n
     NoteRow(writer->deltas, &before, &after);
 }
 
+// Most updates are HOT and need none of them.
+void OpenIndexes(TargetWriter* writer) {
+    if (!writer->indexes_open) {
+        MemoryContext caller = MemoryContextSwitchTo(writer->estate->es_query_cxt);
+        ExecOpenIndices(writer->result, false);
+        MemoryContextSwitchTo(caller);
+        writer->indexes_open = true;
+    }
+}
+
 }  // namespace
 
 TargetLayout* ReadLayout(const Projection* projection) {
@@ -207,18 +217,13 @@ TargetWriter OpenTarget(const Projection* projection, const Bitmapset* columns) 
     AddRangeTable(&writer, columns);
     writer.result = makeNode(ResultRelInfo);
     InitResultRelInfo(writer.result, writer.table, 1, nullptr, 0);
-    ExecOpenIndices(writer.result, false);
     writer.old_row = table_slot_create(writer.table, nullptr);
     writer.new_row = MakeSingleTupleTableSlot(RelationGetDescr(writer.table), &TTSOpsVirtual);
     writer.tag = static_cast<text*>(palloc(VARHDRSZ + etag::kTagBytes));
     SET_VARSIZE(writer.tag, VARHDRSZ + etag::kTagBytes - 1);
-    for (int i = 0; i < writer.result->ri_NumIndices; ++i) {
-        Relation index = writer.result->ri_IndexRelationDescs[i];
-        if (RelationGetRelid(index) == projection->layout->index) {
-            writer.scan =
-                index_beginscan(writer.table, index, GetActiveSnapshot(), projection->key_count, 0);
-        }
-    }
+    writer.index = index_open(projection->layout->index, RowExclusiveLock);
+    writer.scan =
+        index_beginscan(writer.table, writer.index, GetActiveSnapshot(), projection->key_count, 0);
     writer.deltas = BeginDeltas(projection->collections);
     MemoryContextSwitchTo(caller);
     return writer;
@@ -229,7 +234,10 @@ void CloseTarget(TargetWriter* writer) {
     index_endscan(writer->scan);
     ExecDropSingleTupleTableSlot(writer->old_row);
     ExecDropSingleTupleTableSlot(writer->new_row);
-    ExecCloseIndices(writer->result);
+    index_close(writer->index, RowExclusiveLock);
+    if (writer->indexes_open) {
+        ExecCloseIndices(writer->result);
+    }
     table_close(writer->table, NoLock);
     FreeExecutorState(writer->estate);
 }
@@ -275,6 +283,7 @@ Written ReplaceRow(TargetWriter* writer, const Datum* values, const bool* nulls)
              static_cast<int>(result));
     }
     if (indexes) {
+        OpenIndexes(writer);
 #if PG_VERSION_NUM < 160000
         (void)ExecInsertIndexTuples(writer->result, writer->new_row, writer->estate, true, false,
                                     nullptr, NIL);

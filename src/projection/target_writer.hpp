@@ -34,6 +34,8 @@ struct TargetWriter {
     Relation table;
     struct EState* estate;
     struct ResultRelInfo* result;
+    bool indexes_open;  // those of `result`
+    Relation index;     // of the key
     struct IndexScanDescData* scan;
     TupleTableSlot* old_row;
     TupleTableSlot* new_row;

@@ -117,3 +117,11 @@ $$
                         + pg_stat_get_tuples_deleted(target)), 0)
     FROM freshcrm.projection
 $$;
+
+-- How many keys of the projections that are there were patched, recomputed narrowly, and as whole rows.
+CREATE FUNCTION random.applied() RETURNS text
+LANGUAGE sql AS
+$$
+    SELECT concat_ws(' ', coalesce(sum(keys_patched), 0), coalesce(sum(keys_narrow), 0), coalesce(sum(keys_whole_row), 0))
+    FROM freshcrm.projections
+$$;

@@ -42,6 +42,14 @@ CREATE FUNCTION changed() RETURNS text LANGUAGE sql AS $$
         CASE WHEN (t.*)::text <> (s.*)::text THEN 'WRONG' END, (SELECT string_agg(difference, ',') FROM freshcrm.verify_projection('live_hot')))
     FROM gone g, tags t, specified s $$;
 
+-- Fault X11: the list need not be read for its tag. Kept ones read no row of the table, others all of them.
+BEGIN;
+SELECT freshcrm.collection_etag('live_hot') = whole AS same FROM before;
+SELECT pg_stat_get_xact_tuples_returned('live_hot'::regclass) + pg_stat_get_xact_tuples_fetched('live_hot'::regclass) AS rows_read;
+SELECT freshcrm.collection_etag('live_hot', '{"stage": "s1"}') IS NOT NULL AS computed;
+SELECT pg_stat_get_xact_tuples_returned('live_hot'::regclass) AS rows_read;
+COMMIT;
+
 -- A tag changes when a row of its scope does, comes or goes, and only then.
 SELECT changed();
 UPDATE leads SET amount = amount WHERE id = 4;

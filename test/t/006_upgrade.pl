@@ -37,11 +37,14 @@ $old->safe_psql('postgres', q{
     -- Names and options that are no longer those of the start.
     ALTER TABLE orders RENAME TO sales;
     ALTER TABLE live_hot RENAME COLUMN name TO customer;
+    -- Slots are found by the OIDs of enum labels, which are kept.
+    SELECT freshcrm.create_collection_etag('live_hot', '{stage}');
     UPDATE customers SET stage = 'won' WHERE id < 5;
 });
 my $tags = q{SELECT (SELECT string_agg(id || version_etag || updated_at, ',' ORDER BY id) FROM crm.live_hot)
     || (SELECT string_agg(id || version_etag || updated_at, ',' ORDER BY id) FROM crm.over_hot)
-    || (SELECT string_agg(id || version_etag || updated_at, ',' ORDER BY id) FROM crm.counted_hot)};
+    || (SELECT string_agg(id || version_etag || updated_at, ',' ORDER BY id) FROM crm.counted_hot)
+    || freshcrm.collection_etag('crm.live_hot', '{"stage": "won"}') || (SELECT string_agg(kept::text, ',') FROM freshcrm.collections)};
 my $definitions = q{SELECT p.projection, p.source, p.key, p.state, p.owner, p.base_tables, d.fallback_tables, d.columns, d.whole = d.target
     FROM freshcrm.projections p JOIN freshcrm.projection d ON d.target = p.projection ORDER BY p.projection::text};
 my $old_tags = $old->safe_psql('crm', $tags);

@@ -84,7 +84,7 @@ sub script
             push @lines, q{SELECT '@D ' || d FROM random_check() AS d;}, '\echo @C :SQLSTATE', '\if :ERROR', '\echo @! :LAST_ERROR_MESSAGE', '\endif';
         }
     }
-    push @lines, q{SELECT '@V ' || d FROM random.verify() AS d;}, 'SELECT pg_stat_force_next_flush();', q{SELECT '@W ' || random.writes();},
+    push @lines, q{SELECT '@V ' || d FROM random.verify() AS d;}, 'SELECT pg_stat_force_next_flush();', q{SELECT '@W ' || random.writes();}, q{SELECT '@A ' || random.applied();},
         '\echo @end :SQLSTATE';
     return join "\n", @lines, '';
 }
@@ -103,6 +103,7 @@ sub may_fail
 # Runs the case. Returns
 #   accepted   names of views        refused   name → SQLSTATE and reason
 #   statements, compared, writes (rows written in the tables of projections), rejected (SQLSTATE → count)
+#   applied    how many keys were patched, recomputed narrowly, and as whole rows
 #   failure    undef or { kind, view, step, text }: the first thing that is wrong
 sub run_case
 {
@@ -169,6 +170,7 @@ sub run_case
             ($what, $sqlstate) = ('comparison', $state);
         }
         elsif ($line =~ /^\@W (\d+)/) { $result{writes} = $1; }
+        elsif ($line =~ /^\@A (\d+) (\d+) (\d+)/) { @{ $result{applied} }{qw(patched narrow whole)} = ($1, $2, $3); }
         elsif ($line =~ /^\@end/) { $result{ended} = 1; }
     }
     close $psql;
