@@ -8,9 +8,18 @@ AS 'MODULE_PATHNAME', 'freshcrm_etag';
 COMMENT ON FUNCTION freshcrm.etag("any") IS
 'entity tag of a list of values: 64 hexadecimal characters that depend on the values, their types and their order, and on no setting';
 
+CREATE FUNCTION freshcrm.row_etag_support(internal) RETURNS internal
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'freshcrm_row_etag_support';
+
+COMMENT ON FUNCTION freshcrm.row_etag_support(internal) IS
+'planner support: row_etag() of a row whose columns are at hand is etag() of these';
+
+REVOKE EXECUTE ON FUNCTION freshcrm.row_etag_support(internal) FROM PUBLIC;
+
 -- STRICT: where there is no row, there is no tag. A row of NULLs is a row.
 CREATE FUNCTION freshcrm.row_etag(record) RETURNS text
-LANGUAGE C STABLE STRICT PARALLEL SAFE
+LANGUAGE C STABLE STRICT PARALLEL SAFE SUPPORT freshcrm.row_etag_support
 AS 'MODULE_PATHNAME', 'freshcrm_row_etag';
 
 COMMENT ON FUNCTION freshcrm.row_etag(record) IS

@@ -1,5 +1,6 @@
 // SQL: freshcrm.etag(VARIADIC "any"), row_etag(record), sha256_hex(text).
 #include "etag/row_digest.hpp"
+#include "etag/simplify.hpp"
 #include "etag/tag.hpp"
 #include "pg/entry.hpp"
 // The standard library after the server's headers.
@@ -81,6 +82,15 @@ FRESHCRM_FUNCTION(freshcrm_row_etag) {
         fcinfo->flinfo->fn_extra = digester;
     }
     PG_RETURN_TEXT_P(etag::MakeTag(etag::DigestRecord(digester, PG_GETARG_HEAPTUPLEHEADER(0))));
+}
+
+// Called by the planner.
+FRESHCRM_FUNCTION(freshcrm_row_etag_support) {
+    Node* request = reinterpret_cast<Node*>(PG_GETARG_POINTER(0));
+    PG_RETURN_POINTER(
+        IsA(request, SupportRequestSimplify)
+            ? etag::SimplifyRowEtag(reinterpret_cast<const SupportRequestSimplify*>(request))
+            : nullptr);
 }
 
 FRESHCRM_FUNCTION(freshcrm_sha256_hex) {
