@@ -7,9 +7,11 @@
 #   make test          every test, in private throw-away servers (make test-regress for one suite)
 #   make test-random  random views and workloads, for long: SEED, VIEWS, STATEMENTS, LIMIT (seconds), SHAPES
 #   make test-concurrent  random transactions of many clients at once: SEED, LIMIT (seconds), SHAPES
+#   make test-fuzz     fuzzing of src/core, for 10 seconds or for RUNS inputs
 #   make test-collections  random schedules over tags of collections: SEED, SCHEDULES (10000), LIMIT (seconds)
 #   make bench         what upkeep costs, beside its rivals: SCALE and more in bench/README.md
 #   make bench-concurrency  how the writes of several clients get on with each other
+#   make bench-etags  what an entity tag costs
 #   make lint          format, clang-tidy, cppcheck and the project's own rules
 
 EXTENSION = freshcrm
@@ -22,6 +24,7 @@ OBJS = $(CXX_SOURCES:.cpp=.o)
 
 # The install script: one part a capability, joined in this order.
 SQL_PARTS = sql/header.sql sql/etag.sql sql/queue.sql sql/projection.sql sql/collection.sql \
+            sql/conditional.sql \
             sql/crm/tables.sql sql/crm/mapping.sql sql/crm/install.sql
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SQL_SCRIPT)

@@ -40,7 +40,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN least(pg_catalog.power(2, least(attempts, 10) - 1), 60) * interval '1 second';
 
 COMMENT ON FUNCTION freshcrm.retry_delay(integer) IS
-'how long what has failed so often waits: 1, 2, 4 … seconds, at most a minute';
+'how long what has failed so often waits: 1, 2, 4 ... seconds, at most a minute';
 
 CREATE PROCEDURE freshcrm.drain(projection regclass DEFAULT NULL)
 LANGUAGE C

@@ -1,4 +1,6 @@
 // Module magic and _PG_init: one Init call a module, nothing else.
+#include "conditional/counts.hpp"
+#include "conditional/settings.hpp"
 #include "pg/entry.hpp"
 #include "projection/counts.hpp"
 #include "projection/flush.hpp"
@@ -12,10 +14,12 @@ PGDLLEXPORT void _PG_init(void);
 
 void _PG_init(void) {
     freshcrm::pg::Enter([] {
+        freshcrm::conditional::InitSettings();
         freshcrm::projection::InitSettings();
         freshcrm::projection::InitProjectionCache();
         freshcrm::projection::InitFlush();
         freshcrm::projection::InitCounts();
+        freshcrm::conditional::InitResponseCounts();
     });
 }
 }

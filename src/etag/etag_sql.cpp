@@ -1,5 +1,7 @@
 // SQL: freshcrm.etag(VARIADIC "any"), row_etag(record), sha256_hex(text).
 #include "etag/row_digest.hpp"
+#include "etag/simplify.hpp"
+#include "etag/tag.hpp"
 #include "pg/entry.hpp"
 // The standard library after the server's headers.
 #include <cstring>
@@ -34,17 +36,17 @@ etag::RowDigester* MakeArgumentDigester(FmgrInfo* flinfo, int count, bool as_arr
     return digester;
 }
 
-void DigestArguments(etag::RowDigester* digester, FunctionCallInfo fcinfo, char* tag) {
+core::Sha256Digest DigestArguments(etag::RowDigester* digester, FunctionCallInfo fcinfo) {
     Datum values[FUNC_MAX_ARGS];
     bool nulls[FUNC_MAX_ARGS];
     for (int i = 0; i < PG_NARGS(); i++) {
         values[i] = fcinfo->args[i].value;
         nulls[i] = fcinfo->args[i].isnull;
     }
-    etag::DigestRow(digester, values, nulls, tag);
+    return etag::DigestRow(digester, values, nulls);
 }
 
-void DigestArrayArgument(etag::RowDigester* digester, ArrayType* array, char* tag) {
+core::Sha256Digest DigestArrayArgument(etag::RowDigester* digester, ArrayType* array) {
     int16 length;
     bool by_value;
     char align;
@@ -53,7 +55,7 @@ void DigestArrayArgument(etag::RowDigester* digester, ArrayType* array, char* ta
     bool* nulls;
     int count;
     deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, align, &values, &nulls, &count);
-    etag::DigestElements(digester, values, nulls, count, tag);
+    return etag::DigestElements(digester, values, nulls, count);
 }
 
 }  // namespace
@@ -68,13 +70,9 @@ FRESHCRM_FUNCTION(freshcrm_etag) {
         digester = MakeArgumentDigester(fcinfo->flinfo, PG_NARGS(), as_array);
         fcinfo->flinfo->fn_extra = digester;
     }
-    char tag[etag::kTagBytes];
-    if (as_array) {
-        DigestArrayArgument(digester, PG_GETARG_ARRAYTYPE_P(0), tag);
-    } else {
-        DigestArguments(digester, fcinfo, tag);
-    }
-    PG_RETURN_TEXT_P(cstring_to_text(tag));
+    PG_RETURN_TEXT_P(etag::MakeTag(as_array
+                                       ? DigestArrayArgument(digester, PG_GETARG_ARRAYTYPE_P(0))
+                                       : DigestArguments(digester, fcinfo)));
 }
 
 FRESHCRM_FUNCTION(freshcrm_row_etag) {
@@ -83,9 +81,16 @@ FRESHCRM_FUNCTION(freshcrm_row_etag) {
         digester = etag::MakeRecordDigester(fcinfo->flinfo->fn_mcxt);
         fcinfo->flinfo->fn_extra = digester;
     }
-    char tag[etag::kTagBytes];
-    etag::DigestRecord(digester, PG_GETARG_HEAPTUPLEHEADER(0), tag);
-    PG_RETURN_TEXT_P(cstring_to_text(tag));
+    PG_RETURN_TEXT_P(etag::MakeTag(etag::DigestRecord(digester, PG_GETARG_HEAPTUPLEHEADER(0))));
+}
+
+// Called by the planner.
+FRESHCRM_FUNCTION(freshcrm_row_etag_support) {
+    Node* request = reinterpret_cast<Node*>(PG_GETARG_POINTER(0));
+    PG_RETURN_POINTER(
+        IsA(request, SupportRequestSimplify)
+            ? etag::SimplifyRowEtag(reinterpret_cast<const SupportRequestSimplify*>(request))
+            : nullptr);
 }
 
 FRESHCRM_FUNCTION(freshcrm_sha256_hex) {
@@ -104,8 +109,5 @@ FRESHCRM_FUNCTION(freshcrm_sha256_hex) {
     static core::Sha256 hash;
     hash.Start();
     hash.Update(data, size);
-    text* hex = static_cast<text*>(palloc(VARHDRSZ + core::kSha256HexChars));
-    core::WriteHex(hash.Finish(), VARDATA(hex));
-    SET_VARSIZE(hex, VARHDRSZ + core::kSha256HexChars);
-    PG_RETURN_TEXT_P(hex);
+    PG_RETURN_TEXT_P(etag::MakeTag(hash.Finish()));
 }

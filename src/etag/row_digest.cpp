@@ -21,17 +21,23 @@ Work MakeWork(MemoryContext context) {
             AllocSetContextCreate(context, "freshcrm row digest", ALLOCSET_DEFAULT_SIZES)};
 }
 
-// Runs `add`, which adds a row, and writes its digest. After an error the scratch context holds the
+// Mostly there is nothing in it.
+void Clear(MemoryContext scratch) {
+    if (!scratch->isReset) {
+        MemoryContextReset(scratch);
+    }
+}
+
+// Runs `add`, which adds a row, and digests it. After an error the scratch context holds the
 // garbage of one row, until the next.
 template <typename F>
-void Digest(const Work& work, char* hex, F add) {
-    MemoryContextReset(work.scratch);
+core::Sha256Digest Digest(const Work& work, F add) {
+    Clear(work.scratch);
     const MemoryContext caller = MemoryContextSwitchTo(work.scratch);
     pg::InClientEncoding(CanonicalEncoding(), add);
     MemoryContextSwitchTo(caller);
-    MemoryContextReset(work.scratch);
-    work.digest->Finish(hex);
-    hex[core::kSha256HexChars] = '\0';
+    Clear(work.scratch);
+    return work.digest->Finish();
 }
 
 }  // namespace
@@ -54,18 +60,23 @@ RowDigester* MakeRowDigester(TupleDesc desc, MemoryContext keep) {
     return digester;
 }
 
-void DigestRow(RowDigester* digester, const Datum* values, const bool* nulls, char* hex) {
+core::Sha256Digest DigestRow(RowDigester* digester, const Datum* values, const bool* nulls) {
     const Work& work = digester->work;
-    Digest(work, hex, [=] {
+    return Digest(work, [=] {
         work.digest->Begin(digester->plan->live);
         DigestColumns(work.digest, digester->plan, values, nulls);
     });
 }
 
-void DigestElements(RowDigester* digester, const Datum* values, const bool* nulls, int count,
-                    char* hex) {
+void DigestRow(RowDigester* digester, const Datum* values, const bool* nulls, char* hex) {
+    core::WriteHex(DigestRow(digester, values, nulls), hex);
+    hex[core::kSha256HexChars] = '\0';
+}
+
+core::Sha256Digest DigestElements(RowDigester* digester, const Datum* values, const bool* nulls,
+                                  int count) {
     const Work& work = digester->work;
-    Digest(work, hex, [=] {
+    return Digest(work, [=] {
         work.digest->Begin(count);
         for (int i = 0; i < count; i++) {
             DigestValue(work.digest, digester->plan->columns[0], values[i], nulls[i]);
@@ -82,12 +93,13 @@ RecordDigester* MakeRecordDigester(MemoryContext keep) {
     return digester;
 }
 
-void DigestRecord(RecordDigester* digester, HeapTupleHeader record, char* hex) {
+core::Sha256Digest DigestRecord(RecordDigester* digester, HeapTupleHeader record) {
     const Work& work = digester->work;
-    Digest(work, hex, [=] {
-        const RecordValues row = OpenRecord(digester->plan, record);
-        work.digest->Begin(row.plan->live);
-        DigestColumns(work.digest, row.plan, row.values, row.nulls);
+    return Digest(work, [=] {
+        const RecordPlan* plan = digester->plan;
+        OpenRecord(digester->plan, record);
+        work.digest->Begin(plan->row->live);
+        DigestColumns(work.digest, plan->row, plan->values, plan->nulls);
     });
 }
 

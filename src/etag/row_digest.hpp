@@ -6,18 +6,8 @@
 // bytea_output, search_path, client_encoding, lc_*), the database's encoding, TOAST and
 // compression.
 //
-// The node of a value, by type. The type's tag is the name of the type without its schema; a domain
-// counts as its base type.
-//   any base type    value: the bytes of its binary send function, text in UTF-8
-//   reg* types       value: the object's qualified name, as OIDs change in dump and restore
-//   array            composed: tag of the element + "[]"; shape: u32 dimensions, then u32 length
-//   and
-//                    i32 lower bound of each; parts: the elements
-//   composite        composed: tag "record", whichever its type; parts: its live attributes
-//   range            composed: shape: u8 flags (empty, inclusive, infinite); parts: finite bounds
-//   multirange       composed: parts: the ranges
-// unknown (an untyped literal) counts as text. Types without a send function, and pseudo-types but
-// record, are refused with 0A000.
+// README.md has the form of each type, byte by byte. Types without a send function, and
+// pseudo-types but record, are refused with 0A000.
 //
 // The same value in another representation is another value: numeric 1.0 and 1.00, float 0 and -0,
 // interval 1 mon and 30 days, json with other white space, char(3) and char(4). Every NaN of float4
@@ -39,21 +29,23 @@ struct RowDigester;
 // digester must not outlive a change of the row's or a column's type.
 RowDigester* MakeRowDigester(TupleDesc desc, MemoryContext keep);
 
-// Writes the tag of a row with an entry in `values` and `nulls` for each attribute of the
-// descriptor, dropped ones included (and ignored). Toasted values are detoasted; memory used for a
-// row is freed before the return. Raises what send functions raise, as a server error or as
-// pg::ServerError. Needs a transaction.
+// The digest of a row with an entry in `values` and `nulls` for each attribute of the descriptor,
+// dropped ones included (and ignored). Toasted values are detoasted; memory used for a row is freed
+// before the return. Raises what send functions raise, as a server error or as pg::ServerError.
+// Needs a transaction.
+core::Sha256Digest DigestRow(RowDigester* digester, const Datum* values, const bool* nulls);
+// The tag: in hexadecimal, with a terminating zero.
 void DigestRow(RowDigester* digester, const Datum* values, const bool* nulls, char* hex);
 
-// The tag of a row of `count` columns, each of the type of the digester's only column.
-void DigestElements(RowDigester* digester, const Datum* values, const bool* nulls, int count,
-                    char* hex);
+// The digest of a row of `count` columns, each of the type of the digester's only column.
+core::Sha256Digest DigestElements(RowDigester* digester, const Datum* values, const bool* nulls,
+                                  int count);
 
 // Digests composite values, each by the row type in its own header; follows changes of that type.
 struct RecordDigester;
 RecordDigester* MakeRecordDigester(MemoryContext keep);
 
-// The tag of the row that `record` is: that of DigestRow() over its attributes.
-void DigestRecord(RecordDigester* digester, HeapTupleHeader record, char* hex);
+// The digest of the row that `record` is: that of DigestRow() over its attributes.
+core::Sha256Digest DigestRecord(RecordDigester* digester, HeapTupleHeader record);
 
 }  // namespace freshcrm::etag

@@ -20,11 +20,11 @@ namespace freshcrm::etag {
 
 namespace {
 
-std::string_view CopyTag(const char* name, const char* suffix, MemoryContext keep) {
+std::string_view CopyName(const char* name, const char* suffix, MemoryContext keep) {
     const std::size_t size = std::strlen(name) + std::strlen(suffix);
-    char* tag = static_cast<char*>(MemoryContextAlloc(keep, size + 1));
-    strcat(strcpy(tag, name), suffix);
-    return {tag, size};
+    char* copy = static_cast<char*>(MemoryContextAlloc(keep, size + 1));
+    strcat(strcpy(copy, name), suffix);
+    return {copy, size};
 }
 
 // The kind of a built-in type that is not found out from its catalog row.
@@ -32,19 +32,25 @@ Kind BuiltinKind(Oid type) {
     switch (type) {
         case BOOLOID:
         case CHAROID:
+            return Kind::kInteger1;
         case INT2OID:
+            return Kind::kInteger2;
         case INT4OID:
-        case INT8OID:
         case OIDOID:
         case DATEOID:
+            return Kind::kInteger4;
+        case INT8OID:
+        case MONEYOID:
         case TIMEOID:
         case TIMESTAMPOID:
         case TIMESTAMPTZOID:
-            return Kind::kInteger;
+            return Kind::kInteger8;
         case FLOAT4OID:
             return Kind::kFloat4;
         case FLOAT8OID:
             return Kind::kFloat8;
+        case NUMERICOID:
+            return Kind::kNumeric;
         case UUIDOID:
             return Kind::kUuid;
         case BYTEAOID:
@@ -130,7 +136,7 @@ TypePlan* MakeTypePlan(Oid type, MemoryContext keep) {
     auto* plan = static_cast<TypePlan*>(MemoryContextAllocZero(keep, sizeof(TypePlan)));
     if (type == UNKNOWNOID) {
         plan->kind = Kind::kUnknown;
-        plan->tag = "text";
+        plan->type = "text";
         return plan;
     }
     const Oid base = getBaseType(type);
@@ -145,7 +151,7 @@ TypePlan* MakeTypePlan(Oid type, MemoryContext keep) {
     plan->by_value = form.typbyval;
     plan->align = form.typalign;
     plan->kind = KindOf(base, form.typtype);
-    plan->tag = plan->kind == Kind::kRecord ? "record" : CopyTag(NameStr(form.typname), "", keep);
+    plan->type = plan->kind == Kind::kRecord ? "record" : CopyName(NameStr(form.typname), "", keep);
     switch (plan->kind) {
         case Kind::kObject:
             plan->object_class = ObjectClass(base);
@@ -153,7 +159,7 @@ TypePlan* MakeTypePlan(Oid type, MemoryContext keep) {
         case Kind::kArray:
             plan->part = MakeTypePlan(get_element_type(base), keep);
             // The element's name, as the array type's own name is not stable.
-            plan->tag = CopyTag(plan->part->tag.data(), "[]", keep);
+            plan->type = CopyName(plan->part->type.name().data(), "[]", keep);
             break;
         case Kind::kRecord:
             plan->record = MakeRecordPlan(keep);
@@ -166,6 +172,7 @@ TypePlan* MakeTypePlan(Oid type, MemoryContext keep) {
             plan->range_cache = lookup_type_cache(base, TYPECACHE_MULTIRANGE_INFO)->rngtype;
             plan->part = MakeTypePlan(plan->range_cache->type_id, keep);
             break;
+        case Kind::kNumeric:  // which is sent where its form is not written directly
         case Kind::kSend:
             SetSendFunction(plan, base, form, keep);
             break;
@@ -196,29 +203,43 @@ RecordPlan* MakeRecordPlan(MemoryContext keep) {
     return plan;
 }
 
-RecordValues OpenRecord(RecordPlan* plan, HeapTupleHeader record) {
+namespace {
+
+void FollowType(RecordPlan* plan, Oid type, int32 typmod, uint64 identifier) {
+    plan->identifier = 0;
+    plan->watched = nullptr;
+    MemoryContextReset(plan->keep);
+    const MemoryContext caller = MemoryContextSwitchTo(plan->keep);
+    plan->desc = lookup_rowtype_tupdesc_copy(type, typmod);
+    plan->values = static_cast<Datum*>(palloc(sizeof(Datum) * Max(plan->desc->natts, 1)));
+    plan->nulls = static_cast<bool*>(palloc(sizeof(bool) * Max(plan->desc->natts, 1)));
+    MemoryContextSwitchTo(caller);
+    plan->row = MakeRowPlan(plan->desc, plan->keep);
+    plan->watched = type == RECORDOID ? nullptr : lookup_type_cache(type, TYPECACHE_TUPDESC);
+    plan->identifier = identifier;
+}
+
+bool IsFollowed(const RecordPlan* plan, Oid type) {
+    return plan->watched != nullptr && plan->watched->type_id == type &&
+           plan->watched->tupDesc_identifier == plan->identifier;
+}
+
+}  // namespace
+
+void OpenRecord(RecordPlan* plan, HeapTupleHeader record) {
     const Oid type = HeapTupleHeaderGetTypeId(record);
-    const int32 typmod = HeapTupleHeaderGetTypMod(record);
-    const uint64 identifier = assign_record_type_identifier(type, typmod);
-    if (identifier != plan->identifier) {
-        plan->identifier = 0;
-        MemoryContextReset(plan->keep);
-        const MemoryContext caller = MemoryContextSwitchTo(plan->keep);
-        plan->desc = lookup_rowtype_tupdesc_copy(type, typmod);
-        MemoryContextSwitchTo(caller);
-        plan->row = MakeRowPlan(plan->desc, plan->keep);
-        plan->identifier = identifier;
+    if (!IsFollowed(plan, type)) {
+        const int32 typmod = HeapTupleHeaderGetTypMod(record);
+        const uint64 identifier = assign_record_type_identifier(type, typmod);
+        if (identifier != plan->identifier) {
+            FollowType(plan, type, typmod, identifier);
+        }
     }
     HeapTupleData tuple = {};
     tuple.t_len = HeapTupleHeaderGetDatumLength(record);
     ItemPointerSetInvalid(&tuple.t_self);
     tuple.t_data = record;
-    RecordValues row;
-    row.plan = plan->row;
-    row.values = static_cast<Datum*>(palloc(sizeof(Datum) * Max(plan->row->attributes, 1)));
-    row.nulls = static_cast<bool*>(palloc(sizeof(bool) * Max(plan->row->attributes, 1)));
-    heap_deform_tuple(&tuple, plan->desc, row.values, row.nulls);
-    return row;
+    heap_deform_tuple(&tuple, plan->desc, plan->values, plan->nulls);
 }
 
 }  // namespace freshcrm::etag

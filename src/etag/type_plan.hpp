@@ -6,7 +6,7 @@
 
 #include "pg/postgres.hpp"
 // After the server's headers.
-#include <string_view>
+#include "core/digest.hpp"
 
 extern "C" {
 #include "utils/typcache.h"
@@ -18,9 +18,13 @@ struct RecordPlan;
 struct RowPlan;
 
 enum class Kind {
-    kInteger,  // passed by value, sent as a big-endian integer
-    kFloat4,   // NaN has many bit patterns that no comparison or output tells apart: one is used
+    kInteger1,  // passed by value, sent as a big-endian integer
+    kInteger2,
+    kInteger4,
+    kInteger8,
+    kFloat4,  // NaN has many bit patterns that no comparison or output tells apart: one is used
     kFloat8,
+    kNumeric,
     kUuid,
     kBytes,    // bytea
     kText,     // stored as text, in the database's encoding
@@ -35,11 +39,11 @@ enum class Kind {
 
 struct TypePlan {
     Kind kind;
-    std::string_view tag;
+    core::NodeType type;
     int16 length;
     bool by_value;
     char align;
-    FmgrInfo send;                // kSend
+    FmgrInfo send;                // kSend, kNumeric
     Oid object_class;             // kObject: the catalog that the value is a row of
     TypePlan* part;               // kArray: element; kRange: bound; kMultirange: range
     TypeCacheEntry* range_cache;  // kRange, kMultirange: of the range type
@@ -49,8 +53,13 @@ struct TypePlan {
 struct RecordPlan {
     MemoryContext keep;  // holds what follows, and is reset when it changes
     uint64 identifier;   // of the row type (assign_record_type_identifier), 0 when there is none
+    // Of a named type: PostgreSQL changes the identifier there when the type has changed. Else
+    // null.
+    TypeCacheEntry* watched;
     TupleDesc desc;
     RowPlan* row;
+    Datum* values;  // of the record that is being digested
+    bool* nulls;
 };
 
 // The columns of a row: one plan an attribute, null where the attribute is dropped.
@@ -66,12 +75,8 @@ TypePlan* MakeTypePlan(Oid type, MemoryContext keep);
 RowPlan* MakeRowPlan(TupleDesc desc, MemoryContext keep);
 RecordPlan* MakeRecordPlan(MemoryContext keep);
 
-// The values of a composite datum, in the current memory context.
-struct RecordValues {
-    const RowPlan* plan;
-    Datum* values;
-    bool* nulls;
-};
-RecordValues OpenRecord(RecordPlan* plan, HeapTupleHeader record);
+// Fills in `row`, `values` and `nulls` for a composite datum: the values point into it, or into the
+// current memory context.
+void OpenRecord(RecordPlan* plan, HeapTupleHeader record);
 
 }  // namespace freshcrm::etag

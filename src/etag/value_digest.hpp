@@ -1,4 +1,4 @@
-// The canonical form of one SQL value inside a row's digest. row_digest.hpp states the form.
+// The canonical form of one SQL value inside a row's digest. README.md states the form.
 #pragma once
 
 #include "etag/type_plan.hpp"

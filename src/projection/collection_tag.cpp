@@ -154,7 +154,7 @@ char* WriteTag(const Scope& scope, const core::MultisetHash& hash) {
     digest.Add("scope", Bytes(of_scope, core::kSha256HexChars));
     digest.Add("rows", Bytes(rows.data() + rows.size() - 8, 8));
     digest.Add("sum", Bytes(sum.data(), sum.size()));
-    digest.Finish(tag);
+    core::WriteHex(digest.Finish(), tag);
     return tag;
 }
 

@@ -31,6 +31,7 @@ struct Statements {
     SPIPlanPtr insert;
     SPIPlanPtr update;
     SPIPlanPtr remove;
+    SPIPlanPtr tag;  // row_tag.hpp
 };
 
 // The diffs of some of the view's columns (statements.hpp), prepared when first needed.

@@ -10,6 +10,7 @@
 #include "projection/explain.hpp"
 #include "projection/flush.hpp"
 #include "projection/follow.hpp"
+#include "projection/key_argument.hpp"
 #include "projection/maintain.hpp"
 #include "projection/own_triggers.hpp"
 #include "projection/query_text.hpp"
@@ -26,7 +27,6 @@ extern "C" {
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/typcache.h"
 }
 
 using namespace freshcrm::projection;
@@ -50,40 +50,6 @@ List* KeyArgument(ArrayType* array) {
                  errhint("Name columns that together are different in each row of the view.")));
     }
     return names;
-}
-
-[[noreturn]] void RaiseKeyType(const Projection* projection, Oid given) {
-    const bool composite = projection->key_count > 1;
-    const char* type = composite ? "record" : format_type_be(projection->keys[0].type);
-    ereport(ERROR,
-            (errcode(ERRCODE_DATATYPE_MISMATCH),
-             errmsg("the keys of projection %s are of type %s", projection->name, type),
-             errdetail("The array has elements of type %s.", format_type_be(given)),
-             composite ? errhint("Give rows of the key's columns, in order and of their types.")
-                       : errhint("Cast the array to %s[].", type)));
-    pg_unreachable();
-}
-
-// A key of several columns as a row of them.
-bool ReadCompositeKey(const Projection* projection, Datum record, Datum* key) {
-    HeapTupleHeader header = DatumGetHeapTupleHeader(record);
-    TupleDesc desc = lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(header),
-                                                 HeapTupleHeaderGetTypMod(header));
-    HeapTupleData tuple{};
-    tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-    tuple.t_data = header;
-    for (int i = 0; i < projection->key_count; ++i) {
-        if (desc->natts != projection->key_count ||
-            TupleDescAttr(desc, i)->atttypid != projection->keys[i].type) {
-            RaiseKeyType(projection, RECORDOID);
-        }
-        bool isnull;
-        key[i] = heap_getattr(&tuple, i + 1, desc, &isnull);
-        if (isnull) {
-            return false;
-        }
-    }
-    return true;
 }
 
 KeySet ReadKeys(const Projection* projection, ArrayType* array) {

@@ -393,7 +393,7 @@ for my $mode (@modes, reverse @modes)
 end_writers(qr/FATAL:|server closed the connection|connection to server was lost|backend died|Run was aborted/);
 all_equal('after lost connections');
 
-is(through(q{SELECT string_agg(name, ' ') FROM pg_settings WHERE name LIKE 'freshcrm.%' AND context IN ('user', 'superuser')}),
-    'freshcrm.patch', 'there is no setting of sessions that changes what the rows are');
+is(through(q{SELECT string_agg(name, ' ' ORDER BY name) FROM pg_settings WHERE name LIKE 'freshcrm.%' AND context IN ('user', 'superuser')}),
+    'freshcrm.http_dialect freshcrm.patch', 'there is no setting of sessions that changes what the rows are');
 $node->stop;
 done_testing();

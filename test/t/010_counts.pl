@@ -124,7 +124,7 @@ is(counts(), 'NULL NULL NULL', 'and not counted');
 # Preloaded.
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'freshcrm'\n");
 $node->restart;
-is(sql(q{SELECT count(*) FROM pg_shmem_allocations WHERE name LIKE 'freshcrm%'}), 1, 'preloaded, the memory is there from the start');
+is(sql(q{SELECT count(*) FROM pg_shmem_allocations WHERE name LIKE 'freshcrm counts%'}), 1, 'preloaded, the memory is there from the start');
 many_sessions();
 is(counts(), '200 200 200', 'and all is counted');
 cmp_ok(sql('SET force_parallel_mode = on; SELECT wrapped(1)'), '>=', 0, 'also in a parallel query');

@@ -4,7 +4,7 @@
 # The project's own rules, for lint. Each prints what breaks it, as "file:line: why".
 
 # Core knows nothing of the server; pg knows core; a capability knows both, and of the other
-# capabilities only etag's row digest.
+# capabilities only etag's row digest; conditional requests lock rows of projections.
 rule_include_direction() {
     local file line text path from
     grep -rnE '^[[:space:]]*#[[:space:]]*include' src --include='*.[ch]pp' |
@@ -22,7 +22,8 @@ rule_include_direction() {
                 [[ $path == pg/* || $path == core/* ]] ||
                     echo "$file:$line: src/pg includes only pg/ and core/: $path"
             else
-                [[ $path == pg/* || $path == core/* || $path == "$from"/* || $path == etag/row_digest.hpp ]] ||
+                [[ $path == pg/* || $path == core/* || $path == "$from"/* || $path == etag/row_digest.hpp ||
+                    "$from $path" == "conditional projection/row_tag.hpp" ]] ||
                     echo "$file:$line: capabilities do not include each other: $path"
             fi
         done
@@ -74,7 +75,7 @@ rule_meta_json() {
 
 rule_scripts() {
     local file
-    for file in test/tools/* bench/run bench/lib.sh .ci/run; do
+    for file in test/tools/* bench/run bench/etags bench/lib.sh .ci/run; do
         bash -n "$file" 2>&1 | sed -E 's/: line ([0-9]+)/:\1/'
     done
 }
@@ -148,7 +149,9 @@ rule_security_definer() {
 
 # Functions of their arguments and of what the caller may read anyway, and the trigger functions, which only who
 # may create triggers on a table can use; every other function is for those whom it is granted to.
-public_functions="'etag', 'row_etag', 'sha256_hex', 'collection_etag', 'capture', 'guard_target', 'flush', 'wait_for', 'applied', 'crm_mapped_columns', 'crm_cockpit_query'"
+public_functions="'etag', 'row_etag', 'etag_agg', 'etag_set', 'sha256_hex', 'collection_etag', 'capture', 'guard_target', 'flush', 'wait_for', 'applied', 'crm_mapped_columns', 'crm_cockpit_query'"
+public_functions+=", 'conditional', 'check_match', 'raise_response', 'header_fields', 'set_http', 'count_response', 'respond',
+    'text_settings', 'member_names', 'page_etag', 'requested_projection', 'answer_request', 'pre_request', 'scope_condition', 'conditional_get'"
 
 rule_public_functions() {
     query "SELECT proname FROM $members JOIN pg_proc AS p ON classid = 'pg_proc'::regclass AND objid = p.oid

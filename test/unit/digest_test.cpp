@@ -21,6 +21,12 @@ std::string Hex(const std::string& data, std::size_t piece = SIZE_MAX) {
     return hex;
 }
 
+std::string Hex(const ListDigest& list) {
+    std::string hex(kSha256HexChars, '?');
+    WriteHex(list.Get(), hex.data());
+    return hex;
+}
+
 std::span<const std::byte> Bytes(std::string_view value) {
     return std::as_bytes(std::span(value.data(), value.size()));
 }
@@ -31,7 +37,7 @@ std::string Tag(RowDigest& digest, std::uint32_t columns, const Nodes& add) {
     std::string hex(kSha256HexChars, '?');
     digest.Begin(columns);
     add(digest);
-    digest.Finish(hex.data());
+    WriteHex(digest.Finish(), hex.data());
     return hex;
 }
 
@@ -206,6 +212,68 @@ TEST(RowDigest, ServesOneRowAfterTheOther) {
     digest.Begin(2);  // as after an error
     digest.Add("text", Bytes(std::string(5000, 'x')));
     EXPECT_EQ(Tag(digest, 1, add), first);
+}
+
+// Names of types up to and beyond what fits a ready-made head.
+TEST(RowDigest, TakesNamesOfEveryLength) {
+    for (std::size_t size = 0; size < 200; size++) {
+        const std::string letters(size, 't');
+        const NodeType name(letters);
+        std::string form("\x01\0\0\0\x03", 5);
+        const std::string head = std::string("\0\0\0", 3) + static_cast<char>(size) + letters;
+        form += std::string("\0", 1) + head;
+        form += "\x01" + head + std::string("\0\0\0\0\0\0\0\x02\x01\x02", 10);
+        form += "\x02" + head + std::string("\0\0\0\x01S\0\0\0\0", 9);
+        EXPECT_EQ(Tag(3,
+                      [&](RowDigest& digest) {
+                          digest.AddNull(name);
+                          digest.AddInteger(name, std::uint16_t{0x0102});
+                          digest.AddComposed(name, Bytes("S"), 0);
+                      }),
+                  Hex(form))
+            << size;
+    }
+}
+
+// Values of known sizes come to every place in the buffer, and to its end.
+TEST(RowDigest, WritesIntegersAnywhere) {
+    const std::string sixteen = "0123456789abcdef";
+    for (std::size_t size = 900; size < 1100; size++) {
+        const std::string value(size, 'v');
+        EXPECT_EQ(Tag(4,
+                      [&](RowDigest& digest) {
+                          digest.Add("text", Bytes(value));
+                          digest.AddUuid("uuid", sixteen.data());
+                          digest.AddInteger("int8", std::int64_t{-2});
+                          digest.AddInteger("bool", std::uint8_t{1});
+                      }),
+                  Tag(4,
+                      [&](RowDigest& digest) {
+                          using namespace std::string_literals;
+                          digest.Add("text", Bytes(value));
+                          digest.Add("uuid", Bytes(sixteen));
+                          digest.Add("int8", Bytes("\xff\xff\xff\xff\xff\xff\xff\xfe"));
+                          digest.Add("bool", Bytes("\x01"));
+                      }))
+            << size;
+    }
+}
+
+TEST(ListDigest, DigestsTheList) {
+    ListDigest list;
+    EXPECT_EQ(Hex(list), Hex(std::string("\x02\0\0\0\0\0\0\0\0", 9)));
+    Sha256 hash;
+    const Sha256Digest row = hash.Finish();
+    list.Add(row);
+    list.Add(NoRowDigest());
+    const std::string rows(reinterpret_cast<const char*>(row.data()), row.size());
+    hash.Start();
+    hash.Update("\0", 1);
+    const Sha256Digest none = hash.Finish();
+    const std::string nothing(reinterpret_cast<const char*>(none.data()), none.size());
+    const std::string form = "\x02" + rows + nothing + std::string("\0\0\0\0\0\0\0\x02", 8);
+    EXPECT_EQ(Hex(list), Hex(form));
+    EXPECT_EQ(Hex(list), Hex(form)) << "looking at it leaves it as it is";
 }
 
 TEST(WriteHex, WritesEveryByte) {

@@ -1,0 +1,81 @@
+#include "conditional/scope.hpp"
+
+#include "pg/names.hpp"
+
+extern "C" {
+#include "utils/builtins.h"
+}
+
+namespace freshcrm::conditional {
+
+namespace {
+
+[[noreturn]] void RaiseNoScope() {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("a scope must be a JSON object of strings, numbers, booleans and nulls"),
+                    errhint("Write '{\"column\": value}'; '{}' has all rows.")));
+    pg_unreachable();
+}
+
+// Null for JSON's null.
+char* TextOf(const JsonbValue& value) {
+    switch (value.type) {
+        case jbvString:
+            return pnstrdup(value.val.string.val, value.val.string.len);
+        case jbvNumeric:
+            return DatumGetCString(
+                DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric)));
+        case jbvBool:
+            return pstrdup(value.val.boolean ? "true" : "false");
+        case jbvNull:
+            return nullptr;
+        default:
+            RaiseNoScope();
+    }
+}
+
+void AppendCondition(StringInfo sql, Oid relid, const char* name, const char* text) {
+    const AttrNumber column = get_attnum(relid, name);
+    if (column <= 0) {
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_COLUMN),
+                 errmsg("column \"%s\" of %s does not exist", name, pg::RelationForMessage(relid)),
+                 errhint("A scope names columns of the projection.")));
+    }
+    Oid type;
+    int32 typmod;
+    Oid collation;
+    get_atttypetypmodcoll(relid, column, &type, &typmod, &collation);
+    if (text == nullptr) {
+        appendStringInfo(sql, "t.%s IS NULL", quote_identifier(name));
+        return;
+    }
+    const pg::TypeEquality equality = pg::EqualityOfType(type);
+    appendStringInfo(sql, "t.%s%s %s %s::%s%s", quote_identifier(name), equality.cast, equality.op,
+                     quote_literal_cstr(text), pg::QualifiedType(type, -1), equality.cast);
+}
+
+}  // namespace
+
+const char* ScopeCondition(Oid relid, Jsonb* scope) {
+    if (!JB_ROOT_IS_OBJECT(scope)) {
+        RaiseNoScope();
+    }
+    StringInfoData sql;
+    initStringInfo(&sql);
+    JsonbIterator* iterator = JsonbIteratorInit(&scope->root);
+    JsonbValue item;
+    const char* name = nullptr;
+    for (JsonbIteratorToken token;
+         (token = JsonbIteratorNext(&iterator, &item, true)) != WJB_DONE;) {
+        if (token == WJB_KEY) {
+            name = pnstrdup(item.val.string.val, item.val.string.len);
+        } else if (token == WJB_VALUE) {
+            appendStringInfoString(&sql, sql.len > 0 ? " AND " : "");
+            AppendCondition(&sql, relid, name, TextOf(item));
+        }
+    }
+    return sql.len > 0 ? sql.data : "true";
+}
+
+}  // namespace freshcrm::conditional

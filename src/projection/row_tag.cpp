@@ -1,0 +1,171 @@
+#include "projection/row_tag.hpp"
+
+#include "pg/names.hpp"
+#include "pg/owner_scope.hpp"
+#include "pg/spi.hpp"
+#include "projection/deferred.hpp"
+#include "projection/definition.hpp"
+#include "projection/dependencies.hpp"
+#include "projection/flush.hpp"
+#include "projection/key_argument.hpp"
+#include "projection/locks.hpp"
+#include "projection/maintain.hpp"
+#include "projection/recompute.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "utils/acl.h"
+#include "utils/snapmgr.h"
+}
+
+namespace freshcrm::projection {
+
+namespace {
+
+// The statement itself checks the columns that it reads.
+void CheckMayRead(Oid target) {
+    const Oid user = GetUserId();
+    if (pg_class_aclcheck(target, user, ACL_SELECT) != ACLCHECK_OK &&
+        pg_attribute_aclcheck_all(target, user, ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK) {
+        aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(target));
+    }
+}
+
+// What is committed may not have been followed yet.
+bool MayBeBehind(const Definition* definition) {
+    return ModeNamed(definition->mode) == Mode::kAsync ||
+           ErrorPolicyNamed(definition->on_error) == OnError::kStale ||
+           definition->problem != nullptr;
+}
+
+void CheckNotRestored(const Definition* definition) {
+    if (IsRestored(definition)) {
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("projection %s may be out of date",
+                               pg::RelationForMessage(definition->target)),
+                        errdetail("It was restored and has not been compared with its view since."),
+                        errhint("Call freshcrm.verify_projection() with repair.")));
+    }
+}
+
+// A recompute reads the tables of other projections as they are.
+void CheckBelow(const Definition* definition) {
+    check_stack_depth();
+    ListCell* cell;
+    foreach (cell, BaseTables(definition->source)) {
+        const Definition* below = FindDefinitionOf(lfirst_oid(cell));
+        if (below == nullptr) {
+            continue;
+        }
+        CheckNotRestored(below);
+        if (MayBeBehind(below)) {
+            ereport(ERROR,
+                    (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                     errmsg("the current row of projection %s is not known",
+                            pg::RelationForMessage(definition->target)),
+                     errdetail("It is made of projection %s, which may be behind.",
+                               pg::RelationForMessage(below->target)),
+                     errhint("Let that one have mode immediate or commit, and on_error abort.")));
+        }
+        CheckBelow(below);
+    }
+}
+
+// "key" = $1 AND …
+const char* KeyIsParameter(const Projection* projection) {
+    StringInfoData text;
+    initStringInfo(&text);
+    for (int i = 0; i < projection->key_count; ++i) {
+        const Key& key = projection->keys[i];
+        appendStringInfo(&text, "%st.%s%s %s $%d%s", i > 0 ? " AND " : "",
+                         quote_identifier(key.name), key.cast, key.equals, i + 1, key.cast);
+    }
+    return text.data;
+}
+
+SPIPlanPtr TagStatement(Projection* projection) {
+    if (projection->statements.tag == nullptr) {
+        auto* types =
+            static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(projection->key_count)));
+        for (int i = 0; i < projection->key_count; ++i) {
+            types[i] = projection->keys[i].type;
+        }
+        const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
+        const char* sql =
+            psprintf("SELECT t.%s FROM ONLY %s AS t WHERE %s", kVersionEtag,
+                     pg::QualifiedRelation(projection->target), KeyIsParameter(projection));
+        projection->statements.tag =
+            pg::PrepareKept(sql, projection->key_count, types, projection->context);
+        pg::EndAsOwner(scope);
+    }
+    return projection->statements.tag;
+}
+
+// In `context`; null when there is no row.
+const char* SelectTag(Projection* projection, Datum* key, MemoryContext context) {
+    pg::Select(TagStatement(projection), key, nullptr);
+    if (SPI_processed == 0) {
+        return nullptr;
+    }
+    const char* tag = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+    const char* copy = tag == nullptr ? nullptr : MemoryContextStrdup(context, tag);
+    SPI_freetuptable(SPI_tuptable);
+    return copy;
+}
+
+bool Same(const char* a, const char* b) {
+    return a == nullptr || b == nullptr ? a == b : strcmp(a, b) == 0;
+}
+
+RowTag ReadTag(Projection* projection, Datum* key) {
+    MemoryContext caller = CurrentMemoryContext;
+    SPI_connect();
+    pg::PushFreshSnapshot();
+    RowTag row{SelectTag(projection, key, caller), false};
+    PopActiveSnapshot();
+    if (IsolationUsesXactSnapshot()) {
+        PushActiveSnapshot(GetTransactionSnapshot());
+        row.newer = !Same(row.tag, SelectTag(projection, key, caller));
+        PopActiveSnapshot();
+    }
+    SPI_finish();
+    return row;
+}
+
+}  // namespace
+
+RowTag LockRowTag(Oid target, Oid key_type, const NullableDatum& key) {
+    const Definition* definition = FindTarget(target);
+    CheckMayRead(target);
+    CheckNotRestored(definition);
+    if (AnyDeferred(Mode::kCommit)) {
+        FlushDeferred();
+    }
+    Projection* projection = OpenProjection(definition->id);
+    if (projection->rank > 0) {
+        CheckBelow(definition);
+    }
+    auto* values =
+        static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(projection->key_count)));
+    if (key.isnull || !ReadKey(projection, key_type, key.value, values)) {
+        return {};
+    }
+    KeySet keys = MakeProjectionKeys(projection, CurrentMemoryContext);
+    Add(&keys, values);
+    SortUnique(&keys);
+    LockKeys(projection, &keys);
+    if (MayBeBehind(definition)) {
+        PreventCommandIfReadOnly("freshcrm.check_match()");
+        PreventCommandDuringRecovery("freshcrm.check_match()");
+        Maintain(projection, [&] { RecomputeKeys(projection, &keys); });
+    }
+    return ReadTag(projection, values);
+}
+
+bool IsKept(Oid table) {
+    const Definition* definition = FindDefinitionOf(table);
+    return definition != nullptr && !IsRestored(definition);
+}
+
+}  // namespace freshcrm::projection
