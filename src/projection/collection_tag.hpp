@@ -19,6 +19,6 @@ namespace freshcrm::projection {
 // Computed of the rows where the tag of these scope columns is not kept, or row-level security is
 // in force for the user. Raises 42704 (no projection), 42501 (without SELECT on version_etag or a
 // scope column), and what ReadScope() raises.
-char* CollectionEtag(Oid target, Jsonb* scope);
+char* CollectionEtag(Oid target, Jsonb* json);
 
 }  // namespace freshcrm::projection
