@@ -13,7 +13,11 @@ namespace freshcrm::etag {
 
 namespace {
 
-bool HasOuterJoin(const Query* query) {
+// An outer join or another grouping set.
+bool CanLoseRows(const Query* query) {
+    if (query->groupingSets != NIL) {
+        return true;
+    }
     ListCell* cell;
     foreach (cell, query->rtable) {
         const RangeTblEntry* entry = lfirst_node(RangeTblEntry, cell);
@@ -46,7 +50,7 @@ List* ColumnsOfRow(const PlannerInfo* root, Node* row) {
         const auto* written = castNode(RowExpr, row);
         return written->row_typeid == RECORDOID ? written->args : NIL;
     }
-    if (!IsA(row, Var) || root == nullptr || HasOuterJoin(root->parse)) {
+    if (!IsA(row, Var) || root == nullptr || CanLoseRows(root->parse)) {
         return NIL;
     }
     const Var* var = castNode(Var, row);

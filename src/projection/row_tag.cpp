@@ -33,10 +33,8 @@ void CheckMayRead(Oid target) {
 }
 
 // What is committed may not have been followed yet.
-bool MayBeBehind(const Definition* definition) {
-    return ModeNamed(definition->mode) == Mode::kAsync ||
-           ErrorPolicyNamed(definition->on_error) == OnError::kStale ||
-           definition->problem != nullptr;
+bool MayBeBehind(Mode mode, OnError on_error, const char* problem) {
+    return mode == Mode::kAsync || on_error == OnError::kStale || problem != nullptr;
 }
 
 void CheckNotRestored(const Definition* definition) {
@@ -59,7 +57,8 @@ void CheckBelow(const Definition* definition) {
             continue;
         }
         CheckNotRestored(below);
-        if (MayBeBehind(below)) {
+        if (MayBeBehind(ModeNamed(below->mode), ErrorPolicyNamed(below->on_error),
+                        below->problem)) {
             ereport(ERROR,
                     (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                      errmsg("the current row of projection %s is not known",
@@ -155,7 +154,8 @@ RowTag LockRowTag(Oid target, Oid key_type, const NullableDatum& key) {
     Add(&keys, values);
     SortUnique(&keys);
     LockKeys(projection, &keys);
-    if (MayBeBehind(definition)) {
+    // By now it may have another mode than the definition that was read before the locks.
+    if (MayBeBehind(projection->mode, projection->on_error, definition->problem)) {
         PreventCommandIfReadOnly("freshcrm.check_match()");
         PreventCommandDuringRecovery("freshcrm.check_match()");
         Maintain(projection, [&] { RecomputeKeys(projection, &keys); });

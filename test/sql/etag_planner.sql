@@ -39,6 +39,10 @@ SELECT n, tag IS NOT NULL AS tag FROM generate_series(2, 3) AS n LEFT JOIN t ON 
   LATERAL (SELECT freshcrm.row_etag(t) AS tag) AS l ORDER BY 1;
 SELECT n, freshcrm.row_etag(t) IS NOT NULL AS tag FROM t RIGHT JOIN generate_series(2, 3) AS n ON t.id = n ORDER BY 1;
 SELECT freshcrm.row_etag(NULL::t) IS NULL AS no_row;
+-- Nor where the row is grouped by, and this is another grouping set.
+SELECT t.id, t IS NULL AS no_row, freshcrm.row_etag(t) IS NOT DISTINCT FROM plain_tag(t) AS same, count(*)
+FROM t GROUP BY GROUPING SETS ((t, t.id), ()) ORDER BY 1, 2;
+SELECT count(*) FROM t GROUP BY ROLLUP (t) HAVING freshcrm.row_etag(t) IS NULL;
 
 -- A row that is read once is read once: no expression of the row is computed twice.
 CREATE SEQUENCE s;
