@@ -1,17 +1,16 @@
 #include "conditional/counts.hpp"
 
 #include "core/digest.hpp"
-#include "pg/entry.hpp"
+#include "pg/shared_memory.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"
-#include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "port/atomics.h"
-#include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "utils/hsearch.h"
+#include "utils/inval.h"
 #include "utils/syscache.h"
 }
 
@@ -43,8 +42,9 @@ struct Shared {
 Shared* shared = nullptr;
 HTAB* counters = nullptr;
 
-shmem_request_hook_type next_request_hook = nullptr;
-shmem_startup_hook_type next_startup_hook = nullptr;
+// Whether tables or databases may have been dropped since this session last looked for the counters
+// of such: where all are taken, each answer would look else.
+bool may_be_gone = true;
 
 int IndexOf(int status) {
     switch (status) {
@@ -85,21 +85,11 @@ void Attach() {
     LWLockRelease(AddinShmemInitLock);
 }
 
-void RequestMemory() {
-    if (next_request_hook != nullptr) {
-        next_request_hook();
-    }
-    pg::Enter(Request);
-}
-
-void AttachAtStart() {
-    if (next_startup_hook != nullptr) {
-        next_startup_hook();
-    }
-    pg::Enter(Attach);
-}
-
 // ---- Counters whose projections are gone.
+
+void OnDrop(Datum, int, uint32) {
+    may_be_gone = true;
+}
 
 bool IsGone(const CounterKey& key) {
     return key.database == MyDatabaseId
@@ -149,8 +139,7 @@ void SetScope(CounterKey* key, const char* scope) {
         memcpy(key->scope, scope, length);
         return;
     }
-    static core::Sha256 hash;
-    hash.Start();
+    core::Sha256 hash;
     hash.Update(scope, length);
     char digest[core::kSha256HexChars + 1]{};
     core::WriteHex(hash.Finish(), digest);
@@ -216,11 +205,13 @@ void CountResponse(Oid projection, const char* scope, int status) {
     if (CountIn(key, index)) {
         return;
     }
-    if (!AddCounter(key)) {
+    if (!AddCounter(key) && may_be_gone) {
+        may_be_gone = false;
         FreeCountersOfGone();
+        (void)AddCounter(key);
     }
     // Another session may take away what this one has just added, when a table is not committed.
-    if (!AddCounter(key) || !CountIn(key, index)) {
+    if (!CountIn(key, index)) {
         pg_atomic_fetch_add_u64(&shared->left_over[index], 1);
     }
 }
@@ -250,13 +241,9 @@ List* ReadResponseCounts() {
 }
 
 void InitResponseCounts() {
-    if (!process_shared_preload_libraries_in_progress) {
-        return;
-    }
-    next_request_hook = shmem_request_hook;
-    shmem_request_hook = RequestMemory;
-    next_startup_hook = shmem_startup_hook;
-    shmem_startup_hook = AttachAtStart;
+    pg::ShareMemory<Request, Attach>();
+    CacheRegisterSyscacheCallback(RELOID, OnDrop, 0);
+    CacheRegisterSyscacheCallback(DATABASEOID, OnDrop, 0);
 }
 
 }  // namespace freshcrm::conditional

@@ -1,15 +1,13 @@
 #include "projection/counts.hpp"
 
-#include "pg/entry.hpp"
+#include "pg/shared_memory.hpp"
 #include "pg/subtransaction.hpp"
 #include "projection/definition.hpp"
 
 extern "C" {
 #include "access/xact.h"
-#include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "port/atomics.h"
-#include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "utils/syscache.h"
@@ -47,9 +45,6 @@ struct Shared {
 
 Shared* shared = nullptr;
 bool unavailable = false;
-
-shmem_request_hook_type next_request_hook = nullptr;
-shmem_startup_hook_type next_startup_hook = nullptr;
 
 void InitShared(Shared* fresh) {
     LWLockInitialize(&fresh->lock, LWLockNewTrancheId());
@@ -199,18 +194,8 @@ void Count(Projection* projection, int kind, uint64 number) {
 
 // ---- In the postmaster.
 
-void RequestMemory() {
-    if (next_request_hook != nullptr) {
-        next_request_hook();
-    }
-    pg::Enter([] { RequestAddinShmemSpace(CACHELINEALIGN(sizeof(Shared))); });
-}
-
-void AttachAtStart() {
-    if (next_startup_hook != nullptr) {
-        next_startup_hook();
-    }
-    pg::Enter(Attach);
+void Request() {
+    RequestAddinShmemSpace(CACHELINEALIGN(sizeof(Shared)));
 }
 
 }  // namespace
@@ -248,13 +233,7 @@ bool ReadCounts(int32 id, uint64* counts) {
 }
 
 void InitCounts() {
-    if (!process_shared_preload_libraries_in_progress) {
-        return;
-    }
-    next_request_hook = shmem_request_hook;
-    shmem_request_hook = RequestMemory;
-    next_startup_hook = shmem_startup_hook;
-    shmem_startup_hook = AttachAtStart;
+    pg::ShareMemory<Request, Attach>();
 }
 
 }  // namespace freshcrm::projection
