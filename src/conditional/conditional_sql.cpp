@@ -6,12 +6,11 @@
 #include "conditional/scope.hpp"
 #include "core/conditional.hpp"
 #include "pg/entry.hpp"
+#include "pg/rights.hpp"
 #include "projection/row_tag.hpp"
 
 extern "C" {
-#include "catalog/pg_class.h"
 #include "funcapi.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
 }
@@ -51,8 +50,8 @@ core::EntityTag ReadTag(std::string_view text) {
     return *tag;
 }
 
-const char* ScopeText(Jsonb* scope) {
-    return JsonbToCString(nullptr, &scope->root, VARSIZE(scope));
+const char* JsonText(Jsonb* json) {
+    return JsonbToCString(nullptr, &json->root, VARSIZE(json));
 }
 
 constexpr const char* kWholeScope = "{}";
@@ -130,19 +129,15 @@ FRESHCRM_FUNCTION(freshcrm_raise_response) {
     response.message = argument(1);
     response.detail = argument(2);
     response.hint = argument(3);
-    response.headers = PG_ARGISNULL(4) ? nullptr : ScopeText(PG_GETARG_JSONB_P(4));
+    response.headers = PG_ARGISNULL(4) ? nullptr : JsonText(PG_GETARG_JSONB_P(4));
     RaiseResponse(response);
 }
 
 // projection, scope, status
 FRESHCRM_FUNCTION(freshcrm_count_response) {
     const Oid projection = PG_GETARG_OID(0);
-    const Oid user = GetUserId();
-    if (pg_class_aclcheck(projection, user, ACL_SELECT) != ACLCHECK_OK &&
-        pg_attribute_aclcheck_all(projection, user, ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK) {
-        aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(projection));
-    }
-    CountResponse(projection, ScopeText(PG_GETARG_JSONB_P(1)), PG_GETARG_INT32(2));
+    freshcrm::pg::CheckMayRead(projection);
+    CountResponse(projection, JsonText(PG_GETARG_JSONB_P(1)), PG_GETARG_INT32(2));
     PG_RETURN_INT32(PG_GETARG_INT32(2));
 }
 

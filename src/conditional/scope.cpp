@@ -1,10 +1,7 @@
 #include "conditional/scope.hpp"
 
+#include "pg/json.hpp"
 #include "pg/names.hpp"
-
-extern "C" {
-#include "utils/builtins.h"
-}
 
 namespace freshcrm::conditional {
 
@@ -15,23 +12,6 @@ namespace {
                     errmsg("a scope must be a JSON object of strings, numbers, booleans and nulls"),
                     errhint("Write '{\"column\": value}'; '{}' has all rows.")));
     pg_unreachable();
-}
-
-// Null for JSON's null.
-char* TextOf(const JsonbValue& value) {
-    switch (value.type) {
-        case jbvString:
-            return pnstrdup(value.val.string.val, value.val.string.len);
-        case jbvNumeric:
-            return DatumGetCString(
-                DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric)));
-        case jbvBool:
-            return pstrdup(value.val.boolean ? "true" : "false");
-        case jbvNull:
-            return nullptr;
-        default:
-            RaiseNoScope();
-    }
 }
 
 void AppendCondition(StringInfo sql, Oid relid, const char* name, const char* text) {
@@ -72,7 +52,11 @@ const char* ScopeCondition(Oid relid, Jsonb* scope) {
             name = pnstrdup(item.val.string.val, item.val.string.len);
         } else if (token == WJB_VALUE) {
             appendStringInfoString(&sql, sql.len > 0 ? " AND " : "");
-            AppendCondition(&sql, relid, name, TextOf(item));
+            char* text;
+            if (!pg::ReadScalar(item, &text)) {
+                RaiseNoScope();
+            }
+            AppendCondition(&sql, relid, name, text);
         }
     }
     return sql.len > 0 ? sql.data : "true";

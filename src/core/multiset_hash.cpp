@@ -51,12 +51,11 @@ Wide Times(const Wide& value, std::uint64_t factor) {
 
 }  // namespace
 
-Wide ElementOf(Sha256* hash, std::span<const std::uint8_t, kSecretBytes> secret,
-               std::string_view tag) {
-    hash->Start();
-    hash->Update(secret.data(), secret.size());
-    hash->Update(tag.data(), tag.size());
-    return FromBytes(hash->Finish());
+Wide ElementOf(std::span<const std::uint8_t, kSecretBytes> secret, std::string_view tag) {
+    Sha256 hash;
+    hash.Update(secret.data(), secret.size());
+    hash.Update(tag.data(), tag.size());
+    return FromBytes(hash.Finish());
 }
 
 void MultisetHash::Add(const Wide& element) {

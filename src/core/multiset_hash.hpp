@@ -23,8 +23,7 @@ inline constexpr std::size_t kSecretBytes = 32;
 using Wide = std::array<std::uint64_t, 4>;
 
 // `tag` as text, 64 characters where nobody has written to the row directly.
-Wide ElementOf(Sha256* hash, std::span<const std::uint8_t, kSecretBytes> secret,
-               std::string_view tag);
+Wide ElementOf(std::span<const std::uint8_t, kSecretBytes> secret, std::string_view tag);
 
 // Plain, so that it can live where the server's errors pass by.
 struct MultisetHash {

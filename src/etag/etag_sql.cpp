@@ -105,9 +105,7 @@ FRESHCRM_FUNCTION(freshcrm_sha256_hex) {
             size = std::strlen(converted);
         }
     }
-    // One a backend: nothing between Start() and Finish() can raise a server error.
-    static core::Sha256 hash;
-    hash.Start();
+    core::Sha256 hash;
     hash.Update(data, size);
     PG_RETURN_TEXT_P(etag::MakeTag(hash.Finish()));
 }

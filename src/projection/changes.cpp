@@ -17,15 +17,8 @@ constexpr uint64 kNever = UINT64_MAX;
 KeySet MakeStarts(const Projection* projection, Path* path, MemoryContext context) {
     if (path->shape == nullptr) {
         MemoryContext caller = MemoryContextSwitchTo(projection->context);
-        const auto count = static_cast<Size>(path->start_count);
-        auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * count));
-        auto* collations = static_cast<Oid*>(palloc(sizeof(Oid) * count));
-        for (int i = 0; i < path->start_count; ++i) {
-            types[i] = path->starts[i].type;
-            collations[i] = path->starts[i].collation;
-        }
         auto* shape = static_cast<KeyShape*>(palloc(sizeof(KeyShape)));
-        *shape = MakeKeyShape(path->start_count, types, collations);
+        *shape = ShapeOf(path->starts, path->start_count);
         path->shape = shape;
         MemoryContextSwitchTo(caller);
     }

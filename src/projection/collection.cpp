@@ -1,8 +1,10 @@
 #include "projection/collection.hpp"
 
+#include "pg/join.hpp"
 #include "pg/names.hpp"
 #include "projection/collection_slots.hpp"
 #include "projection/own_tables.hpp"
+#include "projection/projection.hpp"
 
 #include <cstring>
 
@@ -82,17 +84,6 @@ int* ReadNumbers(Datum value, int* count) {
     return columns;
 }
 
-const char* ListOf(const List* names) {
-    StringInfoData list;
-    initStringInfo(&list);
-    ListCell* cell;
-    foreach (cell, names) {
-        appendStringInfo(&list, "%s%s", foreach_current_index(cell) > 0 ? ", " : "",
-                         static_cast<char*>(lfirst(cell)));
-    }
-    return list.data;
-}
-
 }  // namespace
 
 CollectionSource* FindCollectionSource(Oid target) {
@@ -105,9 +96,7 @@ CollectionSource* FindCollectionSource(Oid target) {
                 });
     }
     if (source == nullptr) {
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("table %s is not a projection", pg::RelationForMessage(target)),
-                        errhint("The view freshcrm.projections lists them.")));
+        RaiseNotTarget(target);
     }
     return source;
 }
@@ -119,10 +108,12 @@ int FindScopeColumn(const CollectionSource* source, const char* name) {
             return foreach_current_index(cell);
         }
     }
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-                    errmsg("\"%s\" is not a column of projection %s that a scope can name", name,
-                           pg::RelationForMessage(source->target)),
-                    errhint("Its columns are %s.", ListOf(source->columns))));
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_COLUMN),
+             errmsg("\"%s\" is not a column of projection %s that a scope can name", name,
+                    pg::RelationForMessage(source->target)),
+             errhint("Its columns are %s.",
+                     pg::JoinNames(source->columns, ", ", [](const char* of) { return of; }))));
     pg_unreachable();
 }
 

@@ -1,7 +1,5 @@
 #include "projection/collection_deltas.hpp"
 
-#include "projection/collection_slots.hpp"
-
 #include <cstring>
 
 extern "C" {
@@ -24,11 +22,6 @@ struct ScopeDelta {
     core::MultisetHash hash;
 };
 
-core::Sha256* Hasher() {
-    static core::Sha256 hash;
-    return &hash;
-}
-
 int Compare(const void* a, const void* b) {
     const auto* first = static_cast<const ScopeDelta*>(a);
     const auto* second = static_cast<const ScopeDelta*>(b);
@@ -48,8 +41,6 @@ struct CollectionDeltas {
     int capacity;
     int count;
     RowBuffer buffer;
-    Datum values[INDEX_MAX_KEYS];
-    bool nulls[INDEX_MAX_KEYS];
 };
 
 namespace {
@@ -128,15 +119,6 @@ void Write(CollectionDeltas* deltas) {
     deltas->count = 0;
 }
 
-ScopeKey KeyOf(CollectionDeltas* deltas, const Collection& collection, const RowImage& row) {
-    for (int i = 0; i < collection.count; ++i) {
-        const int column = collection.columns[i].column;
-        deltas->values[i] = row.values[column];
-        deltas->nulls[i] = row.nulls[column];
-    }
-    return ScopeKeyOf(collection.columns, collection.count, deltas->values, deltas->nulls);
-}
-
 bool SameScope(const Collection& collection, const RowImage& before, const RowImage& after) {
     for (int i = 0; i < collection.count; ++i) {
         const ScopeColumn& column = collection.columns[i];
@@ -158,6 +140,17 @@ std::string_view TagText(Datum tag, bool null) {
     }
     const text* value = DatumGetTextPP(tag);
     return {VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
+}
+
+ScopeKey KeyOf(const Collection& collection, const RowImage& row) {
+    Datum values[INDEX_MAX_KEYS];
+    bool nulls[INDEX_MAX_KEYS];
+    for (int i = 0; i < collection.count; ++i) {
+        const int column = collection.columns[i].column;
+        values[i] = row.values[column];
+        nulls[i] = row.nulls[column];
+    }
+    return ScopeKeyOf(collection.columns, collection.count, values, nulls);
 }
 
 CollectionDeltas* BeginDeltas(const Collections* collections) {
@@ -191,21 +184,21 @@ void NoteRow(CollectionDeltas* deltas, const RowImage* before, const RowImage* a
     core::Wide gone{};
     core::Wide come{};
     if (before != nullptr) {
-        gone = core::ElementOf(Hasher(), collections->secret, before->tag);
+        gone = core::ElementOf(collections->secret, before->tag);
     }
     if (after != nullptr) {
-        come = core::ElementOf(Hasher(), collections->secret, after->tag);
+        come = core::ElementOf(collections->secret, after->tag);
     }
     for (int i = 0; i < collections->count; ++i) {
         const Collection& collection = collections->items[i];
         core::MultisetHash* hash = nullptr;
         if (before != nullptr) {
-            hash = DeltaOf(deltas, collection.id, KeyOf(deltas, collection, *before));
+            hash = DeltaOf(deltas, collection.id, KeyOf(collection, *before));
             hash->Remove(gone);
         }
         if (after != nullptr) {
             if (before == nullptr || !SameScope(collection, *before, *after)) {
-                hash = DeltaOf(deltas, collection.id, KeyOf(deltas, collection, *after));
+                hash = DeltaOf(deltas, collection.id, KeyOf(collection, *after));
             }
             hash->Add(come);
         }

@@ -1,16 +1,16 @@
 // What writes of rows do to the collections of a projection, gathered while they are made and then
 // added to the slots, scope by scope.
 //
-//     CollectionDeltas* deltas = BeginDeltas(projection->collections);    // null where none is
-//     kept NoteRow(deltas, &before, &after);                                   // for each row
-//     written ApplyDeltas(deltas);
+//     CollectionDeltas* deltas = BeginDeltas(projection->collections);  // null: none is kept
+//     NoteRow(deltas, &before, &after);                                 // for each row written
+//     ApplyDeltas(deltas);
 //
 // In the subtransaction of the writes: with an error in between these are undone, and what was
 // gathered goes with the memory context. Between a write and ApplyDeltas() only triggers that the
 // user has put on the target can ask for a tag; they get that of before the statement.
 #pragma once
 
-#include "projection/collection.hpp"
+#include "projection/collection_slots.hpp"
 
 namespace freshcrm::projection {
 
@@ -24,6 +24,9 @@ struct RowImage {
 
 // The text of a tag, which may be NULL where somebody has written to the target directly.
 std::string_view TagText(Datum tag, bool null);
+
+// The scope that a row is in.
+ScopeKey KeyOf(const Collection& collection, const RowImage& row);
 
 // In the current memory context. Null for null.
 struct CollectionDeltas;

@@ -150,8 +150,7 @@ struct Check {
 
 // Odd, so that no part of a hash is lost.
 std::uint64_t Factor(const Check* check, const ScopeKey& scope) {
-    static core::Sha256 hash;
-    hash.Start();
+    core::Sha256 hash;
     hash.Update(check->nonce, sizeof(check->nonce));
     hash.Update(scope.bytes, sizeof(scope.bytes));
     std::uint64_t factor;
@@ -160,18 +159,11 @@ std::uint64_t Factor(const Check* check, const ScopeKey& scope) {
 }
 
 void CheckRow(Check* check, const Collections* collections, const RowImage& row) {
-    static core::Sha256 hash;
     core::MultisetHash element{};
-    element.Add(core::ElementOf(&hash, collections->secret, row.tag));
+    element.Add(core::ElementOf(collections->secret, row.tag));
     for (int i = 0; i < collections->count; ++i) {
         const Collection& collection = collections->items[i];
-        Datum values[INDEX_MAX_KEYS];
-        bool nulls[INDEX_MAX_KEYS];
-        for (int j = 0; j < collection.count; ++j) {
-            values[j] = row.values[collection.columns[j].column];
-            nulls[j] = row.nulls[collection.columns[j].column];
-        }
-        const ScopeKey scope = ScopeKeyOf(collection.columns, collection.count, values, nulls);
+        const ScopeKey scope = KeyOf(collection, row);
         check->of_rows[i].Merge(element, Factor(check, scope));
     }
 }

@@ -1,6 +1,7 @@
 #include "projection/collection_slots.hpp"
 
 #include "pg/free_rows.hpp"
+#include "pg/new_entries.hpp"
 #include "projection/own_tables.hpp"
 
 #include <cstring>
@@ -10,7 +11,6 @@ extern "C" {
 #include "access/genam.h"
 #include "access/nbtree.h"
 #include "access/table.h"
-#include "access/tableam.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "utils/fmgroids.h"
@@ -207,19 +207,11 @@ bool TryUpdate(SlotWriter* writer, Candidate* candidate) {
     }
     TM_FailureData failure;
     LockTupleMode mode;
-#if PG_VERSION_NUM < 160000
-    bool indexes = false;
-#else
-    TU_UpdateIndexes indexes = TU_None;
-#endif
+    pg::NewEntries entries = pg::kNoNewEntries;
     const TM_Result result = table_tuple_update(
         writer->table, &candidate->tid, writer->written, GetCurrentCommandId(true),
-        GetActiveSnapshot(), Crosscheck(), kLockFirst, &failure, &mode, &indexes);
-#if PG_VERSION_NUM < 160000
-    if (result == TM_Ok && indexes) {
-#else
-    if (result == TM_Ok && indexes == TU_All) {
-#endif
+        GetActiveSnapshot(), Crosscheck(), kLockFirst, &failure, &mode, &entries);
+    if (result == TM_Ok && pg::InAllIndexes(entries)) {
         InsertIndexEntries(writer, true);
     }
     return result == TM_Ok;
@@ -249,8 +241,7 @@ core::MultisetHash Fold(SlotWriter* writer) {
 }  // namespace
 
 ScopeKey ScopeKeyOf(const ScopeColumn* columns, int count, const Datum* values, const bool* nulls) {
-    static core::Sha256 hash;
-    hash.Start();
+    core::Sha256 hash;
     for (int i = 0; i < count; ++i) {
         hash.Update(&nulls[i], sizeof(bool));
         if (!nulls[i]) {

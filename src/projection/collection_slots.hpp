@@ -5,8 +5,8 @@
 // and where there is none it makes another one. So
 //   - nobody waits for a slot, and writers of one scope neither queue up nor deadlock there;
 //   - a slot is written with the rows it stands for, in the same (sub)transaction, so that the
-//   slots
-//     which a snapshot sees add up to the hash of the rows which it sees, whatever is rolled back;
+//     slots which a snapshot sees add up to the hash of the rows which it sees, whatever is rolled
+//     back;
 //   - there are about as many slots as there have been writers at a time: who finds more than
 //     kManySlots that are free adds one to its own and deletes it.
 // Above READ COMMITTED a transaction may see an older version of a slot than the latest. Were it to

@@ -20,11 +20,6 @@ namespace freshcrm::projection {
 
 namespace {
 
-core::Sha256* Hasher() {
-    static core::Sha256 hash;
-    return &hash;
-}
-
 // What the server checks where the rows themselves are read.
 void CheckReadable(const CollectionSource* source, const Scope& scope) {
     if (pg_class_aclcheck(source->target, GetUserId(), ACL_SELECT) == ACLCHECK_OK) {
@@ -83,7 +78,7 @@ void AddRow(void* arg, TupleTableSlot* slot) {
     auto* rows = static_cast<Rows*>(arg);
     bool isnull;
     const Datum value = slot_getattr(slot, 1, &isnull);
-    rows->hash.Add(core::ElementOf(Hasher(), rows->source->secret, TagText(value, isnull)));
+    rows->hash.Add(core::ElementOf(rows->source->secret, TagText(value, isnull)));
 }
 
 // As the current user, whose policies say which rows there are.
@@ -139,7 +134,7 @@ std::span<const std::byte> Bytes(const void* data, std::size_t size) {
 }
 
 char* WriteTag(const Scope& scope, const core::MultisetHash& hash) {
-    static core::RowDigest digest;
+    core::RowDigest digest;
     char of_scope[etag::kTagBytes];
     DigestScope(scope, of_scope);
     constexpr std::string_view kVersion = "1";

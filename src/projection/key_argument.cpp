@@ -1,7 +1,9 @@
 #include "projection/key_argument.hpp"
 
+#include "pg/join.hpp"
+#include "pg/json.hpp"
+
 extern "C" {
-#include "utils/jsonb.h"
 #include "utils/typcache.h"
 }
 
@@ -45,34 +47,23 @@ Datum Convert(const Projection* projection, const Key& key, Oid type, Datum valu
 }
 
 // Null for JSON's null.
-char* TextOf(const JsonbValue* value) {
-    switch (value->type) {
-        case jbvString:
-            return pnstrdup(value->val.string.val, value->val.string.len);
-        case jbvNumeric:
-            return DatumGetCString(
-                DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
-        case jbvBool:
-            return pstrdup(value->val.boolean ? "true" : "false");
-        case jbvNull:
-            return nullptr;
-        default:
-            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                            errmsg("a column of a key must be a string, a number, true or false"),
-                            errhint("Give the text of the value as a string.")));
+char* TextOf(const JsonbValue& value) {
+    char* text;
+    if (!pg::ReadScalar(value, &text)) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("a column of a key must be a string, a number, true or false"),
+                        errhint("Give the text of the value as a string.")));
     }
-    pg_unreachable();
+    return text;
 }
 
 [[noreturn]] void RaiseMembers(const Projection* projection) {
-    StringInfoData names;
-    initStringInfo(&names);
-    for (int i = 0; i < projection->key_count; ++i) {
-        appendStringInfo(&names, "%s\"%s\"", i > 0 ? ", " : "", projection->keys[i].name);
-    }
+    const char* names = pg::Join(projection->key_count, ", ", [&](int i) {
+        return psprintf("\"%s\"", projection->keys[i].name);
+    });
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("the key is not one of projection %s", projection->name),
-                    errdetail("An object must have exactly the members %s.", names.data)));
+                    errdetail("An object must have exactly the members %s.", names)));
     pg_unreachable();
 }
 
@@ -88,7 +79,7 @@ bool ReadObject(const Projection* projection, Jsonb* object, Datum* key) {
         if (value == nullptr) {
             RaiseMembers(projection);
         }
-        char* text = TextOf(value);
+        char* text = TextOf(*value);
         if (text == nullptr) {
             return false;
         }

@@ -213,24 +213,20 @@ void ReadSorted(KeySet* set, int most, KeySet* piece) {
 
 }  // namespace
 
-KeyShape MakeKeyShape(int width, const Oid* types, const Oid* collations) {
-    KeyShape shape{};
-    shape.width = width;
-    shape.sortable = true;
-    shape.columns =
-        static_cast<KeySetColumn*>(palloc0(sizeof(KeySetColumn) * static_cast<Size>(width)));
-    for (int i = 0; i < width; ++i) {
-        KeySetColumn* column = &shape.columns[i];
-        column->type = types[i];
-        column->collation = collations[i];
-        get_typlenbyvalalign(types[i], &column->length, &column->by_value, &column->align);
-        TypeCacheEntry* type =
-            lookup_type_cache(types[i], TYPECACHE_CMP_PROC_FINFO | TYPECACHE_LT_OPR);
-        column->compare = &type->cmp_proc_finfo;
-        column->less = type->lt_opr;
-        shape.sortable = shape.sortable && OidIsValid(column->compare->fn_oid);
-    }
-    return shape;
+KeyShape MakeKeyShape(int width) {
+    const Size size = sizeof(KeySetColumn) * static_cast<Size>(width);
+    return {width, static_cast<KeySetColumn*>(palloc0(size)), true};
+}
+
+void SetColumn(KeyShape* shape, int number, Oid type, Oid collation) {
+    KeySetColumn* column = &shape->columns[number];
+    column->type = type;
+    column->collation = collation;
+    get_typlenbyvalalign(type, &column->length, &column->by_value, &column->align);
+    TypeCacheEntry* cached = lookup_type_cache(type, TYPECACHE_CMP_PROC_FINFO | TYPECACHE_LT_OPR);
+    column->compare = &cached->cmp_proc_finfo;
+    column->less = cached->lt_opr;
+    shape->sortable = shape->sortable && OidIsValid(column->compare->fn_oid);
 }
 
 KeySet MakeKeySet(MemoryContext context, const KeyShape& shape) {

@@ -53,7 +53,18 @@ struct KeySet {
 };
 
 // In the current memory context.
-KeyShape MakeKeyShape(int width, const Oid* types, const Oid* collations);
+KeyShape MakeKeyShape(int width);
+void SetColumn(KeyShape* shape, int number, Oid type, Oid collation);
+
+// Of columns with a type and a collation.
+template <typename Column>
+KeyShape ShapeOf(const Column* columns, int width) {
+    KeyShape shape = MakeKeyShape(width);
+    for (int i = 0; i < width; ++i) {
+        SetColumn(&shape, i, columns[i].type, columns[i].collation);
+    }
+    return shape;
+}
 
 // The columns of the shape are not copied.
 KeySet MakeKeySet(MemoryContext context, const KeyShape& shape);

@@ -153,17 +153,6 @@ Key LoadKey(const char* name, const KeyColumn& column, MemoryContext context) {
     return key;
 }
 
-KeyShape ShapeOfKeys(const Projection* projection) {
-    const auto count = static_cast<Size>(projection->key_count);
-    auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * count));
-    auto* collations = static_cast<Oid*>(palloc(sizeof(Oid) * count));
-    for (int i = 0; i < projection->key_count; ++i) {
-        types[i] = projection->keys[i].type;
-        collations[i] = projection->keys[i].collation;
-    }
-    return MakeKeyShape(projection->key_count, types, collations);
-}
-
 TupleDesc CopyColumns(Oid view) {
     Relation relation = table_open(view, NoLock);
     TupleDesc columns = CreateTupleDescCopy(RelationGetDescr(relation));
@@ -242,7 +231,7 @@ Projection* Load(int32 id, bool maintained) {
         projection->keys[i] = LoadKey(pstrdup(static_cast<char*>(list_nth(definition->keys, i))),
                                       projection->lineage->keys[i], context);
     }
-    projection->key_shape = ShapeOfKeys(projection);
+    projection->key_shape = ShapeOf(projection->keys, projection->key_count);
     projection->digester = etag::MakeRowDigester(projection->columns, context);
     projection->collections =
         LoadCollections(FindCollectionSource(projection->target), Which::kFilled);
@@ -346,12 +335,17 @@ void LockBaseTables(Projection* projection) {
     projection->locked = now;
 }
 
+void RaiseNotTarget(Oid table) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                    errmsg("table %s is not a projection", pg::RelationForMessage(table)),
+                    errhint("The view freshcrm.projections lists them.")));
+    pg_unreachable();
+}
+
 Definition* FindTarget(Oid target) {
     Definition* definition = FindDefinitionOf(target);
     if (definition == nullptr) {
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("table %s is not a projection", pg::RelationForMessage(target)),
-                        errhint("The view freshcrm.projections lists them.")));
+        RaiseNotTarget(target);
     }
     return definition;
 }

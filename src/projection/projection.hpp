@@ -101,6 +101,7 @@ Projection* OpenProjection(int32 id);
 // 42704 when it is none, the latter two 42501 when the current user is another, and OpenOwned()
 // what OpenProjection() raises, too.
 Definition* FindTarget(Oid target);
+[[noreturn]] void RaiseNotTarget(Oid table);
 Definition* FindOwned(Oid target);
 Projection* OpenOwned(Oid target);
 

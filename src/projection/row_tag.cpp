@@ -2,6 +2,7 @@
 
 #include "pg/names.hpp"
 #include "pg/owner_scope.hpp"
+#include "pg/rights.hpp"
 #include "pg/spi.hpp"
 #include "projection/deferred.hpp"
 #include "projection/definition.hpp"
@@ -11,26 +12,16 @@
 #include "projection/locks.hpp"
 #include "projection/maintain.hpp"
 #include "projection/recompute.hpp"
+#include "projection/statements.hpp"
 
 extern "C" {
 #include "access/xact.h"
-#include "catalog/pg_class.h"
-#include "utils/acl.h"
 #include "utils/snapmgr.h"
 }
 
 namespace freshcrm::projection {
 
 namespace {
-
-// The statement itself checks the columns that it reads.
-void CheckMayRead(Oid target) {
-    const Oid user = GetUserId();
-    if (pg_class_aclcheck(target, user, ACL_SELECT) != ACLCHECK_OK &&
-        pg_attribute_aclcheck_all(target, user, ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK) {
-        aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(target));
-    }
-}
 
 // What is committed may not have been followed yet.
 bool MayBeBehind(Mode mode, OnError on_error, const char* problem) {
@@ -71,34 +62,15 @@ void CheckBelow(const Definition* definition) {
     }
 }
 
-// "key" = $1 AND …
-const char* KeyIsParameter(const Projection* projection) {
-    StringInfoData text;
-    initStringInfo(&text);
-    for (int i = 0; i < projection->key_count; ++i) {
-        const Key& key = projection->keys[i];
-        appendStringInfo(&text, "%st.%s%s %s $%d%s", i > 0 ? " AND " : "",
-                         quote_identifier(key.name), key.cast, key.equals, i + 1, key.cast);
-    }
-    return text.data;
-}
-
+// Prepared under a search_path of freshcrm's own, and run with the caller's rights.
 SPIPlanPtr TagStatement(Projection* projection) {
-    if (projection->statements.tag == nullptr) {
-        auto* types =
-            static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(projection->key_count)));
-        for (int i = 0; i < projection->key_count; ++i) {
-            types[i] = projection->keys[i].type;
-        }
-        const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
-        const char* sql =
-            psprintf("SELECT t.%s FROM ONLY %s AS t WHERE %s", kVersionEtag,
-                     pg::QualifiedRelation(projection->target), KeyIsParameter(projection));
-        projection->statements.tag =
-            pg::PrepareKept(sql, projection->key_count, types, projection->context);
-        pg::EndAsOwner(scope);
+    if (projection->statements.tag != nullptr) {
+        return projection->statements.tag;
     }
-    return projection->statements.tag;
+    const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
+    SPIPlanPtr statement = StoredTag(projection);
+    pg::EndAsOwner(scope);
+    return statement;
 }
 
 // In `context`; null when there is no row.
@@ -136,7 +108,8 @@ RowTag ReadTag(Projection* projection, Datum* key) {
 
 RowTag LockRowTag(Oid target, Oid key_type, const NullableDatum& key) {
     const Definition* definition = FindTarget(target);
-    CheckMayRead(target);
+    // The statement itself checks the columns that it reads.
+    pg::CheckMayRead(target);
     CheckNotRestored(definition);
     if (AnyDeferred(Mode::kCommit)) {
         FlushDeferred();

@@ -6,9 +6,8 @@
 namespace freshcrm::projection {
 
 struct RowTag {
-    const char*
-        tag;     // version_etag; null: the projection has no such row, or shows the caller none
-    bool newer;  // above READ COMMITTED: it is not what the transaction's snapshot sees
+    const char* tag;  // version_etag; null: there is no such row, or none that the caller may see
+    bool newer;       // above READ COMMITTED: it is not what the transaction's snapshot sees
 };
 
 // Locks the key of the projection `target` as a recompute does (locks.hpp), then reads the row's

@@ -1,27 +1,17 @@
 #include "projection/scope.hpp"
 
+#include "pg/json.hpp"
+
 namespace freshcrm::projection {
 
 namespace {
 
 // A value of the object as its column's type reads it; null for NULL.
-char* InputText(JsonbValue* value) {
-    switch (value->type) {
-        case jbvNull:
-            return nullptr;
-        case jbvString:
-            return pnstrdup(value->val.string.val, static_cast<Size>(value->val.string.len));
-        case jbvNumeric:
-            return DatumGetCString(
-                DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
-        case jbvBool:
-            return pstrdup(value->val.boolean ? "true" : "false");
-        case jbvBinary:
-            return JsonbToCString(nullptr, value->val.binary.data, value->val.binary.len);
-        default:
-            elog(ERROR, "unexpected kind of JSON value: %d", static_cast<int>(value->type));
-    }
-    pg_unreachable();
+char* InputText(const JsonbValue& value) {
+    char* text;
+    return pg::ReadScalar(value, &text)
+               ? text
+               : JsonbToCString(nullptr, value.val.binary.data, value.val.binary.len);
 }
 
 // A column of the view and what the object says of it.
@@ -52,7 +42,7 @@ Entry* ReadEntries(const CollectionSource* source, Jsonb* json, int* count) {
                 pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
             entries[*count].column = FindScopeColumn(source, name);
         } else if (token == WJB_VALUE) {
-            entries[(*count)++].text = InputText(&value);
+            entries[(*count)++].text = InputText(value);
         }
     }
     // No column comes twice: jsonb keeps one of each key.

@@ -1,5 +1,6 @@
 #include "projection/statements.hpp"
 
+#include "pg/join.hpp"
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
 #include "pg/tree_walker.hpp"
@@ -29,21 +30,11 @@ const char* KeyName(const Projection* projection, In where, int index) {
     return ColumnName(projection, where, projection->keys[index].attnum - 1);
 }
 
-// Repeats `item(i)` for 0 <= i < count.
-template <typename Item>
-const char* Join(int count, const char* separator, Item item) {
-    StringInfoData list;
-    initStringInfo(&list);
-    for (int i = 0; i < count; ++i) {
-        appendStringInfo(&list, "%s%s", i > 0 ? separator : "", item(i));
-    }
-    return list.data;
-}
-
 // "a", "b": the columns in the view's order, each after `prefix`.
 const char* Columns(const Projection* projection, In where, const char* prefix) {
-    return Join(ColumnCount(projection), ", ",
-                [&](int i) { return psprintf("%s%s", prefix, ColumnName(projection, where, i)); });
+    return pg::Join(ColumnCount(projection), ", ", [&](int i) {
+        return psprintf("%s%s", prefix, ColumnName(projection, where, i));
+    });
 }
 
 const char* ColumnsOf(const Projection* projection, const Bitmapset* set, In where,
@@ -57,14 +48,14 @@ const char* ColumnsOf(const Projection* projection, const Bitmapset* set, In whe
 }
 
 const char* KeyColumns(const Projection* projection, In where, const char* prefix) {
-    return Join(projection->key_count, ", ",
-                [&](int i) { return psprintf("%s%s", prefix, KeyName(projection, where, i)); });
+    return pg::Join(projection->key_count, ", ",
+                    [&](int i) { return psprintf("%s%s", prefix, KeyName(projection, where, i)); });
 }
 
 // left.key = right AND …, with `right(i)` for each key column.
 template <typename Right>
 const char* KeyEquals(const Projection* projection, In where, const char* left, Right right) {
-    return Join(projection->key_count, " AND ", [&](int i) {
+    return pg::Join(projection->key_count, " AND ", [&](int i) {
         const Key& key = projection->keys[i];
         return psprintf("%s.%s%s %s %s%s", left, KeyName(projection, where, i), key.cast,
                         key.equals, right(i), key.cast);
@@ -143,7 +134,7 @@ DiffColumns NarrowColumns(const Projection* projection, const NarrowDiff* narrow
     };
     return {psprintf("%s%s", KeyColumns(projection, In::kView, "x."),
                      ColumnsOf(projection, narrow->columns, In::kView, "x.")),
-            Join(ColumnCount(projection), ", ", column),
+            pg::Join(ColumnCount(projection), ", ", column),
             ColumnsOf(projection, narrow->columns, In::kTarget, "t.")};
 }
 
@@ -259,10 +250,21 @@ SPIPlanPtr NullKey(Projection* projection) {
             return psprintf("v.%s IS NULL", KeyName(projection, In::kView, i));
         };
         return psprintf("SELECT %s FROM %s AS v WHERE %s LIMIT 1",
-                        Join(projection->key_count, ", ", is_null),
+                        pg::Join(projection->key_count, ", ", is_null),
                         pg::QualifiedRelation(projection->source),
-                        Join(projection->key_count, " OR ", is_null));
+                        pg::Join(projection->key_count, " OR ", is_null));
     });
+}
+
+SPIPlanPtr StoredTag(Projection* projection) {
+    return Kept(
+        projection, &projection->statements.tag, projection->key_count,
+        [&] { return KeyTypes(projection, false); },
+        [&] {
+            return psprintf("SELECT t.%s FROM ONLY %s AS t WHERE %s", kVersionEtag,
+                            pg::QualifiedRelation(projection->target),
+                            KeyIsParameter(projection, In::kTarget, "t"));
+        });
 }
 
 SPIPlanPtr Insert(Projection* projection) {
@@ -271,10 +273,11 @@ SPIPlanPtr Insert(Projection* projection) {
         projection, &projection->statements.insert, count + 1,
         [&] { return ColumnTypesAndTag(projection); },
         [&] {
-            return psprintf("INSERT INTO %s (%s, %s, %s) VALUES (%s, pg_catalog.clock_timestamp())",
-                            pg::QualifiedRelation(projection->target),
-                            Columns(projection, In::kTarget, ""), kVersionEtag, kUpdatedAt,
-                            Join(count + 1, ", ", [](int i) { return psprintf("$%d", i + 1); }));
+            return psprintf(
+                "INSERT INTO %s (%s, %s, %s) VALUES (%s, pg_catalog.clock_timestamp())",
+                pg::QualifiedRelation(projection->target), Columns(projection, In::kTarget, ""),
+                kVersionEtag, kUpdatedAt,
+                pg::Join(count + 1, ", ", [](int i) { return psprintf("$%d", i + 1); }));
         });
 }
 
@@ -287,10 +290,11 @@ SPIPlanPtr Update(Projection* projection) {
             return psprintf(
                 "UPDATE ONLY %s AS t SET %s, %s = $%d, %s = pg_catalog.clock_timestamp() WHERE %s",
                 pg::QualifiedRelation(projection->target),
-                Join(count, ", ",
-                     [&](int i) {
-                         return psprintf("%s = $%d", ColumnName(projection, In::kTarget, i), i + 1);
-                     }),
+                pg::Join(count, ", ",
+                         [&](int i) {
+                             return psprintf("%s = $%d", ColumnName(projection, In::kTarget, i),
+                                             i + 1);
+                         }),
                 kVersionEtag, count + 1, kUpdatedAt,
                 KeyEquals(projection, In::kTarget, "t",
                           [&](int i) { return psprintf("$%d", projection->keys[i].attnum); }));

@@ -31,6 +31,9 @@ SPIPlanPtr VerifyAll(Projection* projection);
 // A row when the view returns one whose key is NULL.
 SPIPlanPtr NullKey(Projection* projection);
 
+// Parameters: the key's columns. The tag that the target has for the key.
+SPIPlanPtr StoredTag(Projection* projection);
+
 // Parameters: the view's columns, then the tag. An update finds its row by the key among them.
 SPIPlanPtr Insert(Projection* projection);
 SPIPlanPtr Update(Projection* projection);

@@ -1,5 +1,6 @@
 #include "projection/target.hpp"
 
+#include "pg/join.hpp"
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
 #include "projection/projection.hpp"
@@ -101,14 +102,7 @@ bool HasUniqueIndex(Relation table, const Bitmapset* keys, Oid without) {
 }
 
 const char* KeyList(const List* keys) {
-    StringInfoData list;
-    initStringInfo(&list);
-    ListCell* cell;
-    foreach (cell, keys) {
-        appendStringInfo(&list, "%s%s", foreach_current_index(cell) > 0 ? ", " : "",
-                         quote_identifier(static_cast<char*>(lfirst(cell))));
-    }
-    return list.data;
+    return pg::JoinNames(keys, ", ", quote_identifier);
 }
 
 void CheckKeyOfTarget(Relation table, const List* keys, Oid without = InvalidOid) {

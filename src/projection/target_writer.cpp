@@ -1,5 +1,6 @@
 #include "projection/target_writer.hpp"
 
+#include "pg/new_entries.hpp"
 #include "projection/harmless.hpp"
 #include "projection/statements.hpp"
 #include "projection/target_guard.hpp"
@@ -7,9 +8,7 @@
 extern "C" {
 #include "access/genam.h"
 #include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
-#include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -262,16 +261,12 @@ Written ReplaceRow(TargetWriter* writer, const Datum* values, const bool* nulls)
     }
     TM_FailureData failure;
     LockTupleMode mode;
-#if PG_VERSION_NUM < 160000
-    bool indexes = false;
-#else
-    TU_UpdateIndexes indexes = TU_None;
-#endif
+    pg::NewEntries entries = pg::kNoNewEntries;
     const TM_Result result =
         table_tuple_update(writer->table, &writer->old_row->tts_tid, writer->new_row,
                            GetCurrentCommandId(true), GetActiveSnapshot(),
                            IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : InvalidSnapshot,
-                           true, &failure, &mode, &indexes);
+                           true, &failure, &mode, &entries);
     if (result == TM_Updated || result == TM_Deleted) {
         if (IsolationUsesXactSnapshot()) {
             RaiseConcurrent();
@@ -282,15 +277,9 @@ Written ReplaceRow(TargetWriter* writer, const Datum* values, const bool* nulls)
         elog(ERROR, "a row of projection %s could not be updated: %d", writer->projection->name,
              static_cast<int>(result));
     }
-    if (indexes) {
+    if (entries != pg::kNoNewEntries) {
         OpenIndexes(writer);
-#if PG_VERSION_NUM < 160000
-        (void)ExecInsertIndexTuples(writer->result, writer->new_row, writer->estate, true, false,
-                                    nullptr, NIL);
-#else
-        (void)ExecInsertIndexTuples(writer->result, writer->new_row, writer->estate, true, false,
-                                    nullptr, NIL, indexes == TU_Summarizing);
-#endif
+        pg::InsertNewEntries(entries, writer->result, writer->new_row, writer->estate);
     }
     NoteReplaced(writer, values, nulls);
     ResetPerTupleExprContext(writer->estate);

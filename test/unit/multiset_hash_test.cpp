@@ -18,17 +18,15 @@ std::array<std::uint8_t, kSecretBytes> Secret(std::uint8_t first) {
 }
 
 Wide Element(const std::string& tag, std::uint8_t secret = 1) {
-    Sha256 hash;
-    return ElementOf(&hash, Secret(secret), tag);
+    return ElementOf(Secret(secret), tag);
 }
 
 // Known answer: SHA-256 of 32 bytes 00 and "abc", by another implementation:
 // (head -c 32 /dev/zero; printf abc) | sha256sum
 TEST(MultisetHash, AnElementIsADigestOfSecretAndTag) {
-    Sha256 hash;
     const std::array<std::uint8_t, kSecretBytes> zero{};
     char hex[kSha256HexChars];
-    WriteHex(ToBytes(ElementOf(&hash, zero, "abc")), hex);
+    WriteHex(ToBytes(ElementOf(zero, "abc")), hex);
     EXPECT_EQ(std::string(hex, sizeof(hex)),
               "365aa7d8f7f9402c4b9434502b4cc89ddb09fe50d7cd95b493b834c62d5a5370");
     EXPECT_NE(Element("a", 1), Element("a", 2));
