@@ -5,32 +5,18 @@
 // and where there is none it makes another one. So
 //   - nobody waits for a slot, and writers of one scope neither queue up nor deadlock there;
 //   - a slot is written with the rows it stands for, in the same (sub)transaction, so that the
-//   slots
-//     which a snapshot sees add up to the hash of the rows which it sees, whatever is rolled back;
+//     slots which a snapshot sees add up to the hash of the rows which it sees, whatever is rolled
+//     back;
 //   - there are about as many slots as there have been writers at a time: who finds more than
 //     kManySlots that are free adds one to its own and deletes it.
 // Above READ COMMITTED a transaction may see an older version of a slot than the latest. Were it to
 // write a newer one it would see both, its own and that older one: only versions that its snapshot
 // sees are written then.
-//
-// Slots are found by a hash of the bytes of the scope's values: only columns of types whose values
-// are equal just when their bytes are can be scope columns (IsScopeType()). Those bytes mean
-// nothing in another database, where enum labels have other OIDs, nor need they: slots are not
-// dumped.
 #pragma once
 
-#include "projection/collection.hpp"
+#include "projection/scope_key.hpp"
 
 namespace freshcrm::projection {
-
-struct ScopeKey {
-    std::uint8_t bytes[16];
-};
-
-// One for all rows where there is no scope column. May leave garbage in the current context.
-ScopeKey ScopeKeyOf(const ScopeColumn* columns, int count, const Datum* values, const bool* nulls);
-
-bool IsScopeType(Oid type, Oid collation);
 
 // Adds to the hashes of scopes. What it writes is seen by later commands only, so that it writes a
 // scope once a command.
