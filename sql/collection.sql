@@ -47,7 +47,7 @@ LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'freshcrm_collection_etag';
 
 COMMENT ON FUNCTION freshcrm.collection_etag(regclass, jsonb) IS
-'entity tag of the rows of a projection that have these values ({"column": value, …}; null: IS NULL; {}: all rows): 64 hexadecimal characters that change when one of them does, comes or goes';
+'entity tag of the rows of a projection that have these values ({"column": value, ...}; null: IS NULL; {}: all rows): 64 hexadecimal characters that change when one of them does, comes or goes';
 
 CREATE VIEW freshcrm.collections AS
 SELECT

@@ -43,6 +43,12 @@ rule_sql_parts() {
     done
 }
 
+# Databases of other encodings than UTF-8 take the install script as it is.
+rule_sql_ascii() {
+    LC_ALL=C.UTF-8 grep -rnP '[^\x00-\x7F]' sql --include='*.sql' |
+        sed -E 's/^([^:]*:[0-9]+):.*/\1: CREATE EXTENSION fails on what is not ASCII where the encoding is another/'
+}
+
 # same_names FOLDER SUFFIX FOLDER SUFFIX WHY: a file of the first without its twin in the second.
 # pg_regress takes NAME_1.out and so on as alternatives of NAME.out.
 same_names() {
