@@ -2,10 +2,7 @@
 
 #include <cstring>
 
-extern "C" {
-#include "access/nbtree.h"
-#include "utils/typcache.h"
-}
+#include "pg/equal_images.hpp"
 
 namespace freshcrm::projection {
 
@@ -51,19 +48,11 @@ ScopeKey ScopeKeyOf(const ScopeColumn* columns, int count, const Datum* values, 
     return key;
 }
 
-// What a btree asks that keeps equal values once (deduplication). Of character(n) the server says
-// no, whose blanks at the end do not count: here they do not either.
+// Of character(n) the server says no, whose blanks at the end do not count: here they do not
+// either.
 bool IsScopeType(Oid type, Oid collation) {
     const Oid base = getBaseType(type);
-    const TypeCacheEntry* cached =
-        lookup_type_cache(base == BPCHAROID ? TEXTOID : base, TYPECACHE_BTREE_OPFAMILY);
-    if (!OidIsValid(cached->btree_opf)) {
-        return false;
-    }
-    const Oid test = get_opfamily_proc(cached->btree_opf, cached->btree_opintype,
-                                       cached->btree_opintype, BTEQUALIMAGE_PROC);
-    return OidIsValid(test) && DatumGetBool(OidFunctionCall1Coll(
-                                   test, collation, ObjectIdGetDatum(cached->btree_opintype)));
+    return pg::HasEqualImages(base == BPCHAROID ? TEXTOID : base, collation);
 }
 
 }  // namespace freshcrm::projection
