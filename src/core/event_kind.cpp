@@ -30,7 +30,7 @@ constexpr Bytes BytesOf(std::string_view word) noexcept {
     if (size >= 4) {
         return {Load<4>(first), Load<4>(first + size - 4), size};
     }
-    return {Load<1>(first), Load<1>(first + size / 2) << 8 | Load<1>(first + size - 1), size};
+    return {Load<1>(first), (Load<1>(first + size / 2) << 8) | Load<1>(first + size - 1), size};
 }
 
 // Which of some words, in small letters, another one is: found by a hash, with one comparison or
