@@ -1,5 +1,6 @@
 
--- The CRM pack: the cockpit's view and hot table, over the reference tables or the user's own.
+-- The CRM pack: the cockpit's view and hot table, the statistics and scores of leads, and materialized views, over the
+-- reference tables or the user's own.
 
 CREATE TABLE freshcrm.crm_installation (
   schema_name  name PRIMARY KEY,
@@ -32,7 +33,11 @@ BEGIN
    WHERE i.schema_name = schema
      AND to_regclass(format('%I.cockpit_leads_live', schema)) IS NULL
      AND to_regclass(format('%I.cockpit_leads_hot', schema)) IS NULL
-     AND to_regprocedure(format('%I.recompute_cockpit_lead_hot(uuid)', schema)) IS NULL;
+     AND to_regprocedure(format('%I.recompute_cockpit_lead_hot(uuid)', schema)) IS NULL
+     AND to_regprocedure(format('%I.calculate_lead_event_stats(uuid, timestamptz, timestamptz, uuid[])', schema)) IS NULL
+     AND to_regprocedure(format('%I.p_score_batch(uuid[], timestamptz, jsonb)', schema)) IS NULL
+     AND NOT EXISTS (SELECT FROM unnest(freshcrm.crm_matview_names()) AS name
+                      WHERE to_regclass(format('%I.%I', schema, name)) IS NOT NULL);
   IF EXISTS (SELECT FROM freshcrm.crm_installation AS i WHERE i.schema_name = schema) THEN
     RAISE duplicate_object USING
       MESSAGE = format('the CRM pack is already installed in schema "%s"', schema),
@@ -107,11 +112,14 @@ BEGIN
     COMMENT ON FUNCTION %1$I.recompute_cockpit_lead_hot(uuid) IS
       'Makes the row of one lead in cockpit_leads_hot equal to cockpit_leads_live; writes nothing when it is.';
     $ddl$, schema, format('%I.cockpit_leads_hot', schema));
+
+  PERFORM freshcrm.crm_create_stats(schema, columns);
+  PERFORM freshcrm.crm_create_matviews(schema, columns);
   INSERT INTO freshcrm.crm_installation (schema_name, mapping) VALUES (schema, mapping);
 END
 $$;
 COMMENT ON FUNCTION freshcrm.install_crm(name, jsonb) IS
-  'makes cockpit_leads_live, cockpit_leads_hot and recompute_cockpit_lead_hot(uuid) in a schema, over its reference tables or those that the mapping names';
+  'makes the CRM pack in a schema, over its reference tables or those that the mapping names: cockpit_leads_live, cockpit_leads_hot and recompute_cockpit_lead_hot(uuid); over message_events calculate_lead_event_stats, p_score_batch and mv_hot_leads; mv_rlhf_sessions_daily and mv_template_performance where their tables are there';
 
 CREATE FUNCTION freshcrm.uninstall_crm(schema name) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -128,7 +136,10 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = schema) THEN
     RETURN;
   END IF;
-  EXECUTE format('DROP FUNCTION IF EXISTS %I.recompute_cockpit_lead_hot(uuid)', schema);
+  -- What is made of others goes first.
+  PERFORM freshcrm.crm_drop_matviews(schema);
+  EXECUTE format('DROP FUNCTION IF EXISTS %1$I.p_score_batch(uuid[], timestamptz, jsonb),
+    %1$I.calculate_lead_event_stats(uuid, timestamptz, timestamptz, uuid[]), %1$I.recompute_cockpit_lead_hot(uuid)', schema);
   PERFORM freshcrm.drop_projection(p.projection) FROM freshcrm.projections AS p
    WHERE p.source = to_regclass(format('%I.cockpit_leads_live', schema))
       OR p.projection = to_regclass(format('%I.cockpit_leads_hot', schema));
@@ -137,6 +148,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION freshcrm.uninstall_crm(name) IS
-  'removes what install_crm made in a schema; tables and data stay';
+  'removes what install_crm made in a schema; tables and their data stay, and so do rollups of message_events';
 
 REVOKE ALL ON FUNCTION freshcrm.install_crm(name, jsonb), freshcrm.uninstall_crm(name) FROM PUBLIC;
