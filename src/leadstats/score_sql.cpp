@@ -1,4 +1,5 @@
 // SQL: freshcrm.lead_score(…), p_score(…), engagement_score(…).
+#include "leadstats/arguments.hpp"
 #include "leadstats/score.hpp"
 #include "leadstats/score_weights.hpp"
 #include "pg/entry.hpp"
@@ -30,10 +31,6 @@ const Jsonb* OptionalJson(FunctionCallInfo fcinfo, int argument) {
     return PG_ARGISNULL(argument) ? nullptr : PG_GETARG_JSONB_P(argument);
 }
 
-std::optional<core::Timestamp> OptionalTime(FunctionCallInfo fcinfo, int argument) {
-    return PG_ARGISNULL(argument) ? std::nullopt : std::optional(PG_GETARG_INT64(argument));
-}
-
 core::Count OptionalCount(FunctionCallInfo fcinfo, int argument, const char* name) {
     return PG_ARGISNULL(argument) ? std::nullopt
                                   : leadstats::CheckedCount(PG_GETARG_INT32(argument), name);
@@ -43,7 +40,7 @@ core::Count OptionalCount(FunctionCallInfo fcinfo, int argument, const char* nam
 core::LeadScore Score(FunctionCallInfo fcinfo) {
     core::LeadFacts facts{};
     leadstats::ReadStatistics(PG_ARGISNULL(0) ? nullptr : PG_GETARG_HEAPTUPLEHEADER(0), &facts);
-    facts.now = OptionalTime(fcinfo, 1);
+    facts.now = leadstats::TimeArgument(fcinfo, 1);
     if (!PG_ARGISNULL(3)) {
         const text* status = PG_GETARG_TEXT_PP(3);
         facts.status = std::string_view(VARDATA_ANY(status), VARSIZE_ANY_EXHDR(status));
@@ -86,9 +83,9 @@ FRESHCRM_FUNCTION(freshcrm_engagement_score) {
     core::EngagementFacts facts{};
     facts.active_deals = OptionalCount(fcinfo, 0, "active_deals");
     facts.activity_count_30d = OptionalCount(fcinfo, 1, "activity_count_30d");
-    facts.last_activity_at = OptionalTime(fcinfo, 2);
+    facts.last_activity_at = leadstats::TimeArgument(fcinfo, 2);
     facts.won_deals = OptionalCount(fcinfo, 3, "won_deals");
-    facts.now = OptionalTime(fcinfo, 5);
+    facts.now = leadstats::TimeArgument(fcinfo, 5);
     const auto shares =
         leadstats::SharesOfWeights(&Call(fcinfo->flinfo)->weights, fcinfo->flinfo->fn_mcxt,
                                    core::kEngagementFactors, OptionalJson(fcinfo, 4));
