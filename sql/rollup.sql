@@ -73,7 +73,7 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'freshcrm_event_rollup_stats';
 
 COMMENT ON FUNCTION freshcrm.event_rollup_stats(bytea, int, int, timestamptz, timestamptz, freshcrm.lead_event_stats) IS
-'lead_event_stats() of packed events, whose dimensions of these positions (from 1) are direction and channel; windows without the buckets that a cutoff cuts, to which those of edges are added';
+'lead_event_stats() of packed events, whose dimensions of these positions (from 1) are direction and channel; each window without the bucket that its cutoff cuts, unless edges has lead_event_stats() of the events in the edges of both cutoffs';
 
 CREATE FUNCTION freshcrm.event_rollup_stats_add(
     internal, bytea, int, int, timestamptz, timestamptz, freshcrm.lead_event_stats

@@ -50,20 +50,15 @@ DECLARE
   names jsonb;
   rollup jsonb;
   of_user text;
+  of_named text;
   of_leads text;
   template text;
 BEGIN
   IF NOT EXISTS (SELECT FROM unnest(columns) WHERE ref_table = 'message_events') THEN
     RETURN;
   END IF;
-  SELECT jsonb_object_agg(ref_table, relation::text)
-         || jsonb_object_agg(ref_table || '.' || ref_column,
-              format('%I.%I', ref_table, column_name)
-              || CASE WHEN ref_column IN ('direction', 'channel', 'status') THEN '::text' ELSE '' END)
-    INTO names
-    FROM unnest(columns);
   rollup := freshcrm.crm_event_rollup(columns);
-  names := '{"message_events.channel": "NULL::text"}' || names || jsonb_build_object('nothing', nothing)
+  names := jsonb_build_object('schema', quote_ident(schema), 'nothing', nothing, 'message_events.channel', 'NULL::text')
            || coalesce(rollup, '{}');
 
   -- Statistics by lead_id: of the events of user $1, all of them or those of the leads $4; and of leads $1 of all users.
@@ -73,6 +68,8 @@ BEGIN
      WHERE {message_events.user_id} = $1 AND {message_events.lead_id} IS NOT NULL
        AND ($4 IS NULL OR {message_events.lead_id} = ANY ($4))
      GROUP BY {message_events.lead_id}';
+    of_named := 'SELECT FROM {message_events} AS message_events
+                      WHERE {message_events.lead_id} = named.lead_id AND {message_events.user_id} = $1';
     of_leads := 'SELECT {message_events.lead_id} AS lead_id, ' || event_stats || ' AS stats
       FROM {message_events} AS message_events
      WHERE {message_events.lead_id} = ANY ($1) AND {message_events.user_id} IS NOT NULL
@@ -90,6 +87,8 @@ BEGIN
      WHERE {rollup.user_id} = $1 AND ($4 IS NULL OR {rollup.lead_id} = ANY ($4))
        AND freshcrm.event_rollup_readable({source})
      ORDER BY {rollup.lead_id} OFFSET 0';
+    of_named := 'SELECT FROM {rollup} AS rollup
+                      WHERE {rollup.lead_id} = named.lead_id AND {rollup.user_id} = $1';
     of_leads := 'SELECT {rollup.lead_id} AS lead_id,
           freshcrm.event_rollup_stats_agg({rollup.events}, {direction}, {channel}, {14d}, {7d}, edges.stats) AS stats
       FROM {rollup} AS rollup
@@ -117,17 +116,12 @@ BEGIN
               SELECT named.lead_id, {nothing}
                 FROM unnest($4) AS named (lead_id)
                WHERE $4 IS NOT NULL AND named.lead_id IS NOT NULL AND NOT EXISTS (
-                     SELECT FROM {named_source} WHERE {named_lead} = named.lead_id AND {named_user} = $1)
+                     ' || of_named || ')
                GROUP BY named.lead_id) AS s
        WHERE freshcrm.check_cutoffs($2, $3)
        ORDER BY s.lead_id;
     END;';
-  names := names || jsonb_build_object('schema', quote_ident(schema)) || CASE WHEN rollup IS NULL
-    THEN jsonb_build_object('named_source', (names->>'message_events') || ' AS message_events',
-           'named_lead', names->>'message_events.lead_id', 'named_user', names->>'message_events.user_id')
-    ELSE jsonb_build_object('named_source', (names->>'rollup') || ' AS rollup',
-           'named_lead', names->>'rollup.lead_id', 'named_user', names->>'rollup.user_id') END;
-  EXECUTE freshcrm.crm_fill_in(template, names || '{"14d": "$2", "7d": "$3"}');
+  EXECUTE freshcrm.crm_fill(template, columns, names || '{"14d": "$2", "7d": "$3"}');
   EXECUTE format('COMMENT ON FUNCTION %I.calculate_lead_event_stats(uuid, timestamptz, timestamptz, uuid[]) IS %L', schema,
     'Statistics of the events of a user, a row a lead, of all leads or of those named, which have a row without events, too; '
     'windows hold what is at their cutoff and after it.'
@@ -147,7 +141,7 @@ BEGIN
        ORDER BY s.lead_id;
     END;';
   -- In hours: days have other lengths where clocks change, and the same events have the same score everywhere.
-  EXECUTE freshcrm.crm_fill_in(template,
+  EXECUTE freshcrm.crm_fill(template, columns,
     names || '{"14d": "($2 - ''336 hours''::interval)", "7d": "($2 - ''168 hours''::interval)"}');
   EXECUTE format('COMMENT ON FUNCTION %I.p_score_batch(uuid[], timestamptz, jsonb) IS %L', schema,
     'The P-score of leads and the factors that made it (freshcrm.lead_score), of the events of all users and the lead''s status; '
@@ -158,16 +152,5 @@ $$;
 COMMENT ON FUNCTION freshcrm.crm_create_stats(name, freshcrm.crm_column[]) IS
   'makes calculate_lead_event_stats and p_score_batch in a schema, over the mapped message_events if there is one, and its rollup if there is one; install_crm calls it';
 
--- One pass, so that braces within a name are never taken for a placeholder.
-CREATE FUNCTION freshcrm.crm_fill_in(template text, names jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT string_agg(CASE n % 2 WHEN 1 THEN part ELSE names->>part END, '' ORDER BY n)
-    FROM regexp_split_to_table(template, '[{}]') WITH ORDINALITY AS split (part, n);
-END;
-COMMENT ON FUNCTION freshcrm.crm_fill_in(text, jsonb) IS
-  'part of crm_create_stats: the text with what stands for each {name}';
-
 REVOKE ALL ON FUNCTION freshcrm.crm_event_rollup(freshcrm.crm_column[]),
-  freshcrm.crm_create_stats(name, freshcrm.crm_column[]), freshcrm.crm_fill_in(text, jsonb) FROM PUBLIC;
+  freshcrm.crm_create_stats(name, freshcrm.crm_column[]) FROM PUBLIC;

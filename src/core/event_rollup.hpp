@@ -87,7 +87,9 @@ struct Combination {
     std::uint64_t newest_count;
     Bytes older;
 
-    std::int64_t Newest(std::int64_t width) const { return newest_bucket * width + newest_offset; }
+    std::int64_t Newest(std::int64_t width) const {
+        return newest_bucket * width + static_cast<std::int64_t>(newest_offset);
+    }
 };
 
 // Reads a value, combination by combination.

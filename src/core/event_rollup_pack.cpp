@@ -177,7 +177,7 @@ void CheckCombination(const Combination& c, std::int64_t width) {
 
 void CheckRollup(Bytes value) {
     RollupReader reader(value);
-    Combination c;
+    Combination c{};
     Bytes previous;
     bool first = true;
     while (reader.Next(&c)) {
@@ -197,8 +197,8 @@ std::size_t MergeRollups(Bytes one, Bytes other, std::uint8_t* out) {
         throw CorruptRollup("values of different forms are not merged");
     }
     std::uint8_t* at = PutBytes(one.first(ones.position()), out);
-    Combination left;
-    Combination right;
+    Combination left{};
+    Combination right{};
     std::size_t left_begin = ones.position();
     std::size_t right_begin = others.position();
     bool has_left = ones.Next(&left);

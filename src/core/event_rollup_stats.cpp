@@ -114,9 +114,7 @@ void AddWindows(const Combination& c, const WholeBuckets (&windows)[2],
         }
         const auto count = static_cast<std::int64_t>(reader.count);
         for (unsigned i = 0; i < 2; ++i) {
-            const bool in = reader.bucket >= windows[i].first &&
-                            reader.bucket != windows[1 - i].edge;
-            counts->in_window[i] += in ? count : 0;
+            counts->in_window[i] += reader.bucket >= windows[i].first ? count : 0;
         }
     } while (reader.Next());
 }
@@ -152,7 +150,7 @@ void AddRollup(Bytes value, const KindDimensions& dimensions, LeadEvents* events
     }
     const WholeBuckets windows[2] = {WholeBucketsOf(events->cutoffs[0], shape.width),
                                      WholeBucketsOf(events->cutoffs[1], shape.width)};
-    Combination c;
+    Combination c{};
     while (reader.Next(&c)) {
         const Kind kind = memory.Get(c.dimensions, shape.dimensions, dimensions);
         if (kind.has_channel) {
@@ -160,6 +158,22 @@ void AddRollup(Bytes value, const KindDimensions& dimensions, LeadEvents* events
         }
         AddCombination(c, shape.width, windows, events->cutoffs, &events->Of(kind.direction));
     }
+}
+
+void AddEdges(const EdgeCounts& edges, std::int64_t width, LeadEvents* events) {
+    const std::int64_t first = WholeBucketsOf(events->cutoffs[0], width).edge;
+    const bool same_bucket =
+        first != kNoBucket && first == WholeBucketsOf(events->cutoffs[1], width).edge;
+    const auto add = [&](Direction direction, const std::array<std::int64_t, 2>& counts) {
+        std::array<std::int64_t, 2>& in_window = events->Of(direction).in_window;
+        // The bucket that the later cutoff cuts alone is whole in the window of the earlier one.
+        if (!events->cutoffs[0].null) {
+            in_window[0] += counts[0] - (same_bucket ? 0 : counts[1]);
+        }
+        in_window[1] += counts[1];
+    };
+    add(Direction::kInbound, edges.inbound);
+    add(Direction::kOutbound, edges.outbound);
 }
 
 std::int64_t EdgeEnd(std::int64_t width, std::int64_t cutoff) {

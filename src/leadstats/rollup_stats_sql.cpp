@@ -44,19 +44,16 @@ std::array<core::Cutoff, 2> CutoffArguments(FunctionCallInfo fcinfo, int argumen
     return {cutoff_14d, cutoff_7d};
 }
 
-// Adds the windows of a lead_event_stats, which are those of events in the edges.
-void AddEdges(HeapTupleHeader edges, core::LeadEvents* events) {
+// Of a lead_event_stats.
+core::EdgeCounts EdgesOf(HeapTupleHeader stats) {
     std::int64_t counts[kWindowCounts];
     for (int i = 0; i < kWindowCounts; ++i) {
         bool null;
         const Datum count =
-            GetAttributeByNum(edges, static_cast<AttrNumber>(kFirstWindow + i), &null);
+            GetAttributeByNum(stats, static_cast<AttrNumber>(kFirstWindow + i), &null);
         counts[i] = null ? 0 : DatumGetInt64(count);
     }
-    for (std::size_t window = 0; window < 2; ++window) {
-        events->Of(core::Direction::kInbound).in_window[window] += counts[2 * window];
-        events->Of(core::Direction::kOutbound).in_window[window] += counts[2 * window + 1];
-    }
+    return {{counts[0], counts[2]}, {counts[1], counts[3]}};
 }
 
 // Of the arguments from `argument` on: events, direction, channel, and the edges behind the cutoffs.
@@ -65,7 +62,8 @@ void AddRollup(FunctionCallInfo fcinfo, int argument, core::LeadEvents* events) 
     const core::Bytes value = leadstats::BytesOf(PG_GETARG_BYTEA_PP(argument));
     leadstats::Reading([&] { core::AddRollup(value, places, events); });
     if (!PG_ARGISNULL(argument + 5)) {
-        AddEdges(PG_GETARG_HEAPTUPLEHEADER(argument + 5), events);
+        const core::EdgeCounts edges = EdgesOf(PG_GETARG_HEAPTUPLEHEADER(argument + 5));
+        core::AddEdges(edges, core::RollupReader(value).shape().width, events);
     }
 }
 

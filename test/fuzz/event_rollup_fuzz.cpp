@@ -3,6 +3,7 @@
 //
 // An input is: a byte that chooses the time, one of flags, words of two dimensions, each after a
 // line feed, and the bytes of a value after a third one.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -63,7 +64,7 @@ bool IsOrdinary(Bytes bytes) {
         return false;
     }
     RollupReader reader(bytes);
-    Combination c;
+    Combination c{};
     while (reader.Next(&c)) {
         if (c.timed > kMany || c.untimed > kMany || c.before > kMany || c.after > kMany) {
             return false;

@@ -20,11 +20,11 @@ constexpr std::int64_t kHour = 3600 * kSecond;
 using Value = std::vector<std::uint8_t>;
 using Words = std::vector<std::optional<std::string>>;
 
-struct Event {
+struct Sample {
     Words words;
     EventTime time;
 
-    auto operator<=>(const Event&) const = default;
+    auto operator<=>(const Sample&) const = default;
 };
 
 Value DimensionsOf(const Words& words) {
@@ -40,7 +40,7 @@ Value Empty(const RollupShape& shape) {
     return value;
 }
 
-Value Add(const Value& value, const Event& event) {
+Value Add(const Value& value, const Sample& event) {
     const Value dimensions = DimensionsOf(event.words);
     Value out(value.size() + dimensions.size() + kRoom);
     out.resize(AddEvent(value, dimensions, event.time, out.data()));
@@ -49,7 +49,7 @@ Value Add(const Value& value, const Event& event) {
 }
 
 // Empty where it is not known.
-Value Remove(const Value& value, const Event& event) {
+Value Remove(const Value& value, const Sample& event) {
     Value out(value.size() + kRoom);
     out.resize(RemoveEvent(value, DimensionsOf(event.words), event.time, out.data()));
     if (!out.empty()) {
@@ -65,9 +65,9 @@ Value Merge(const Value& one, const Value& other) {
     return out;
 }
 
-Value Pack(const RollupShape& shape, const std::vector<Event>& events) {
+Value Pack(const RollupShape& shape, const std::vector<Sample>& events) {
     std::vector<Value> dimensions;
-    for (const Event& event : events) {
+    for (const Sample& event : events) {
         dimensions.push_back(DimensionsOf(event.words));
     }
     std::vector<PendingEvent> pending;
@@ -81,9 +81,9 @@ Value Pack(const RollupShape& shape, const std::vector<Event>& events) {
     return out;
 }
 
-Value AddAll(const RollupShape& shape, const std::vector<Event>& events) {
+Value AddAll(const RollupShape& shape, const std::vector<Sample>& events) {
     Value value = Empty(shape);
-    for (const Event& event : events) {
+    for (const Sample& event : events) {
         value = Add(value, event);
     }
     return value;
@@ -121,10 +121,10 @@ class Random {
                 return Below(60 * kHour) - 30 * kHour;
         }
     }
-    std::vector<Event> Events(unsigned dimensions, std::size_t most) {
-        std::vector<Event> events(static_cast<std::size_t>(Below(static_cast<std::int64_t>(most))) +
+    std::vector<Sample> Events(unsigned dimensions, std::size_t most) {
+        std::vector<Sample> events(static_cast<std::size_t>(Below(static_cast<std::int64_t>(most))) +
                                   1);
-        for (Event& event : events) {
+        for (Sample& event : events) {
             for (unsigned i = 0; i < dimensions; ++i) {
                 event.words.push_back(Word());
             }
@@ -173,15 +173,15 @@ TEST(EventRollup, TheSameBytesInAnyOrder) {
     for (unsigned seed = 0; seed < 300; ++seed) {
         Random random(seed);
         const RollupShape shape = ShapeOf(seed);
-        std::vector<Event> events = random.Events(shape.dimensions, 60);
+        std::vector<Sample> events = random.Events(shape.dimensions, 60);
         const Value value = AddAll(shape, events);
         random.Shuffle(&events);
         ASSERT_EQ(AddAll(shape, events), value) << seed;
         random.Shuffle(&events);
         ASSERT_EQ(Pack(shape, events), value) << seed;
         const std::size_t middle = events.size() / 2;
-        const std::vector<Event> front(events.begin(), events.begin() + middle);
-        const std::vector<Event> back(events.begin() + middle, events.end());
+        const std::vector<Sample> front(events.begin(), events.begin() + middle);
+        const std::vector<Sample> back(events.begin() + middle, events.end());
         const Value merged = front.empty() ? Merge(Empty(shape), Pack(shape, back))
                                            : Merge(Pack(shape, front), Pack(shape, back));
         ASSERT_EQ(merged, value) << seed;
@@ -208,9 +208,9 @@ TEST(EventRollup, ItIsReadAsItWasWritten) {
     for (unsigned seed = 0; seed < 200; ++seed) {
         Random random(seed);
         const RollupShape shape = ShapeOf(seed);
-        const std::vector<Event> events = random.Events(shape.dimensions, 100);
+        const std::vector<Sample> events = random.Events(shape.dimensions, 100);
         std::map<Words, Counts> expected;
-        for (const Event& event : events) {
+        for (const Sample& event : events) {
             Counts& counts = expected[event.words];
             if (!event.time) {
                 ++counts.untimed;
@@ -230,7 +230,7 @@ TEST(EventRollup, ItIsReadAsItWasWritten) {
         const Value value = Pack(shape, events);
         RollupReader reader(value);
         EXPECT_EQ(reader.shape(), shape);
-        Combination c;
+        Combination c{};
         while (reader.Next(&c)) {
             Words words;
             for (Bytes rest = c.dimensions; !rest.empty();) {
@@ -255,12 +255,12 @@ TEST(EventRollup, ItIsReadAsItWasWritten) {
 
 // Whether nothing but the events can tell what remains: others of its combination have other
 // times, and it is the first or last of them.
-bool IsAnEnd(const std::vector<Event>& events, const Event& event) {
+bool IsAnEnd(const std::vector<Sample>& events, const Sample& event) {
     if (!event.time || *event.time == kBeforeAllTime || *event.time == kAfterAllTime) {
         return false;
     }
     std::vector<std::int64_t> times;
-    for (const Event& other : events) {
+    for (const Sample& other : events) {
         if (other.words == event.words && other.time && *other.time != kBeforeAllTime &&
             *other.time != kAfterAllTime) {
             times.push_back(*other.time);
@@ -275,11 +275,11 @@ TEST(EventRollup, RemovingUndoesAddingWhereThatIsKnown) {
     for (unsigned seed = 0; seed < 300; ++seed) {
         Random random(seed);
         const RollupShape shape = ShapeOf(seed);
-        std::vector<Event> events = random.Events(shape.dimensions, 60);
+        std::vector<Sample> events = random.Events(shape.dimensions, 60);
         const Value value = Pack(shape, events);
         for (int i = 0; i < 20; ++i) {
-            const Event event = random.Of(events);
-            std::vector<Event> rest = events;
+            const Sample event = random.Of(events);
+            std::vector<Sample> rest = events;
             rest.erase(std::find(rest.begin(), rest.end(), event));
             const Value removed = Remove(value, event);
             ASSERT_EQ(removed.empty(), rest.empty() || IsAnEnd(events, event)) << seed;
@@ -295,7 +295,7 @@ TEST(EventRollup, RemovingUndoesAddingWhereThatIsKnown) {
 TEST(EventRollup, WhatIsNotThereIsNotRemoved) {
     const RollupShape shape{kHour, 1};
     const Value value = AddAll(shape, {{{"a"}, 10}, {{"a"}, 5 * kHour}, {{"a"}, 9 * kHour}});
-    for (const Event& event : std::vector<Event>{{{"b"}, 5 * kHour},
+    for (const Sample& event : std::vector<Sample>{{{"b"}, 5 * kHour},
                                                  {{std::nullopt}, 5 * kHour},
                                                  {{"a"}, std::nullopt},
                                                  {{"a"}, kAfterAllTime},
@@ -312,59 +312,82 @@ TEST(EventRollup, WhatIsNotThereIsNotRemoved) {
     EXPECT_FALSE(Remove(value, {{"a"}, 5 * kHour}).empty());
 }
 
-// By the definition, event by event.
-LeadEvents Expected(const std::vector<Event>& events, const RollupShape& shape,
-                    const std::array<Cutoff, 2>& cutoffs) {
+// By the definition, event by event: all of them, or those of edges alone.
+LeadEvents Expected(const std::vector<Sample>& events, const std::array<Cutoff, 2>& cutoffs,
+                    std::optional<std::int64_t> edges_of_width) {
     LeadEvents expected{};
     expected.cutoffs = cutoffs;
-    for (const Event& event : events) {
-        LeadEvents one{};
-        one.cutoffs = cutoffs;
+    for (const Sample& event : events) {
+        if (edges_of_width &&
+            std::none_of(cutoffs.begin(), cutoffs.end(), [&](const Cutoff& cutoff) {
+                return !cutoff.null && event.time && *event.time >= cutoff.at &&
+                       *event.time < EdgeEnd(*edges_of_width, cutoff.at);
+            })) {
+            continue;
+        }
         const Direction direction =
             event.words[0] ? DirectionOf(*event.words[0]) : Direction::kOther;
         if (event.words[1]) {
-            one.AddChannel(ChannelOf(*event.words[1]));
+            expected.AddChannel(ChannelOf(*event.words[1]));
         }
-        if (!event.time) {
-            one.AddWithoutTime(direction);
+        if (event.time) {
+            expected.Add(direction, *event.time);
         } else {
-            one.Add(direction, *event.time);
-            for (const Cutoff& cutoff : cutoffs) {
-                const std::int64_t end = EdgeEnd(shape.width, cutoff.at);
-                if (!cutoff.null && end != cutoff.at && *event.time >= cutoff.at &&
-                    *event.time < end) {
-                    one.Of(direction).in_window = {};
-                }
-            }
+            expected.AddWithoutTime(direction);
         }
-        expected.Merge(one);
     }
     return expected;
 }
 
-TEST(EventRollup, StatisticsAreThoseOfTheEventsButForEdges) {
-    for (unsigned seed = 0; seed < 500; ++seed) {
+// Above all of cutoffs in the same bucket, in neighbouring ones, and at the start of one.
+std::array<Cutoff, 2> RandomCutoffs(Random* random, std::int64_t width) {
+    std::array<Cutoff, 2> cutoffs;
+    for (Cutoff& cutoff : cutoffs) {
+        const EventTime at = random->Time();
+        cutoff = {at.value_or(0), !at};
+    }
+    if (!cutoffs[0].null && cutoffs[0].at != kBeforeAllTime && cutoffs[0].at != kAfterAllTime) {
+        const std::int64_t start = BucketOf(cutoffs[0].at, width) * width;
+        switch (random->Below(5)) {
+            case 0:
+                cutoffs[1] = {start + random->Below(width), false};
+                break;
+            case 1:
+                cutoffs = {Cutoff{start, false}, Cutoff{start + random->Below(width), false}};
+                break;
+            default:
+                break;
+        }
+    }
+    if (cutoffs[1].Precedes(cutoffs[0])) {
+        std::swap(cutoffs[0], cutoffs[1]);
+    }
+    return cutoffs;
+}
+
+TEST(EventRollup, StatisticsAreThoseOfTheEventsWithTheirEdges) {
+    for (unsigned seed = 0; seed < 3000; ++seed) {
         Random random(seed);
         const RollupShape shape{ShapeOf(seed).width, 2};
-        const std::vector<Event> events = random.Events(2, 80);
-        std::array<Cutoff, 2> cutoffs;
-        for (Cutoff& cutoff : cutoffs) {
-            const EventTime at = random.Time();
-            cutoff = {at.value_or(0), !at};
-        }
-        if (cutoffs[1].Precedes(cutoffs[0])) {
-            std::swap(cutoffs[0], cutoffs[1]);
-        }
+        const std::vector<Sample> events = random.Events(2, 80);
+        const std::array<Cutoff, 2> cutoffs = RandomCutoffs(&random, shape.width);
         LeadEvents found{};
         found.cutoffs = cutoffs;
         AddRollup(Pack(shape, events), {0, 1}, &found);
-        const LeadEvents expected = Expected(events, shape, cutoffs);
+        const LeadEvents edges = Expected(events, cutoffs, shape.width);
+        AddEdges({edges.Of(Direction::kInbound).in_window, edges.Of(Direction::kOutbound).in_window},
+                 shape.width, &found);
+        const LeadEvents expected = Expected(events, cutoffs, std::nullopt);
         ASSERT_EQ(found.channels, expected.channels) << seed;
-        for (std::size_t i = 0; i < kDirections; ++i) {
-            ASSERT_EQ(found.directions[i].total, expected.directions[i].total) << seed;
-            ASSERT_EQ(found.directions[i].timed, expected.directions[i].timed) << seed;
-            ASSERT_EQ(found.directions[i].in_window, expected.directions[i].in_window) << seed;
-            ASSERT_EQ(found.directions[i].last, expected.directions[i].last) << seed;
+        for (const Direction direction :
+             {Direction::kInbound, Direction::kOutbound, Direction::kOther}) {
+            const LeadEvents::Counts& counts = found.Of(direction);
+            ASSERT_EQ(counts.total, expected.Of(direction).total) << seed;
+            ASSERT_EQ(counts.timed, expected.Of(direction).timed) << seed;
+            ASSERT_EQ(counts.last, expected.Of(direction).last) << seed;
+            if (direction != Direction::kOther) {
+                ASSERT_EQ(counts.in_window, expected.Of(direction).in_window) << seed;
+            }
         }
     }
 }
@@ -385,7 +408,7 @@ TEST(EventRollup, DamageIsFoundOrHarmless) {
     for (unsigned seed = 0; seed < 2000; ++seed) {
         Random random(seed);
         const RollupShape shape{ShapeOf(seed).width, 2};
-        const std::vector<Event> events = random.Events(2, 20);
+        const std::vector<Sample> events = random.Events(2, 20);
         Value value = Pack(shape, events);
         const Value other = Pack(shape, random.Events(2, 20));
         for (std::int64_t i = random.Below(4); i >= 0; --i) {
