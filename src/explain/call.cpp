@@ -129,7 +129,7 @@ Found Find(List* name, const Argument* arguments, int count) {
     Oid variadic_type;
     List* defaults;
     const FuncDetailCode code = func_get_detail(
-        name, nodes, names, count, types, true, true, false, &found.function, &result_type,
+        name, nodes, names, count, types, names == NIL, true, false, &found.function, &result_type,
         &returns_set, &variadic_count, &variadic_type, &found.types, &defaults);
     const char* call = func_signature_string(name, count, names, types);
     switch (code) {
@@ -258,15 +258,19 @@ Node* RawArgument(const Argument& argument, int number) {
     return node;
 }
 
-// A function that returns rows of columns that only the caller says can not be named in FROM.
-bool StandsInFrom(Oid function) {
+struct Shape {
+    bool in_from;   // it returns rows, and says of which columns
+    bool variadic;  // its last parameter takes all further arguments
+};
+
+Shape ShapeOf(Oid function) {
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-    Oid type;
-    TupleDesc row;
-    const bool known = get_func_result_type(function, &type, &row) != TYPEFUNC_RECORD;
-    const bool returns_set = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->proretset;
+    const auto* form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    const bool columns_known = form->prorettype != RECORDOID ||
+                               !heap_attisnull(tuple, Anum_pg_proc_proallargtypes, nullptr);
+    const Shape shape{form->proretset && columns_known, OidIsValid(form->provariadic)};
     ReleaseSysCache(tuple);
-    return returns_set && known;
+    return shape;
 }
 
 RawStmt* SelectFrom(FuncCall* call) {
@@ -322,10 +326,12 @@ void MakeQuery(Call* call, List* name, const Argument* arguments, int count) {
                                    arguments[i].type};
     }
     FuncCall* raw = makeFuncCall(name, nodes, COERCE_EXPLICIT_CALL, -1);
-    const bool in_from = StandsInFrom(call->function);
-    call->source = psprintf("%s%s", in_from ? "SELECT * FROM " : "SELECT ", call->signature);
+    const Shape shape = ShapeOf(call->function);
+    // By its name it is given as the array that it is.
+    raw->func_variadic = shape.variadic && count > 0 && arguments[0].name != nullptr;
+    call->source = psprintf("%s%s", shape.in_from ? "SELECT * FROM " : "SELECT ", call->signature);
     call->query = linitial_node(
-        Query, pg_analyze_and_rewrite_fixedparams(in_from ? SelectFrom(raw) : SelectOnly(raw),
+        Query, pg_analyze_and_rewrite_fixedparams(shape.in_from ? SelectFrom(raw) : SelectOnly(raw),
                                                   call->source, types, count, nullptr));
     call->expression = CallIn(call->query);
     call->returns_set = call->expression->funcretset;

@@ -56,7 +56,9 @@ PlannedStmt* PlanCall(const Call& call) {
             call.params->params[i].pflags = 0;
         }
     }
-    return pg_plan_query(call.query, call.source, CURSOR_OPT_PARALLEL_OK, call.params);
+    // The planner scribbles on it.
+    auto* query = static_cast<Query*>(copyObjectImpl(call.query));
+    return pg_plan_query(query, call.source, CURSOR_OPT_PARALLEL_OK, call.params);
 }
 
 QueryDesc* Start(PlannedStmt* plan, const char* text, ParamListInfo params, int instrument,
