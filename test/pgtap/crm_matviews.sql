@@ -1,7 +1,7 @@
 -- The materialized views of the CRM pack: what they hold, that they can be refreshed beside readers, and over which
 -- mappings they are made.
 BEGIN;
-SELECT plan(66);
+SELECT plan(68);
 SET client_min_messages = error;
 SET TimeZone = 'Pacific/Kiritimati';  -- 14 hours before UTC: days of the session are not those of the views
 
@@ -147,6 +147,16 @@ CREATE TABLE mv_template_performance (mine int);
 SELECT throws_ok($$SELECT freshcrm.install_crm('pack')$$, '42P07', 'relation "mv_template_performance" already exists');
 SELECT is(pg_temp.matviews('pack'), '{}', 'nothing is half made');
 DROP TABLE mv_template_performance;
+
+-- What was there before is not taken away.
+CREATE MATERIALIZED VIEW mv_hot_leads AS SELECT 1 AS mine;
+CREATE FUNCTION p_score_batch(uuid[], timestamptz, jsonb) RETURNS int LANGUAGE sql AS 'SELECT 1';
+SELECT freshcrm.install_crm('pack', '{"message_events": null}');
+SELECT freshcrm.uninstall_crm('pack');
+SELECT has_materialized_view('pack', 'mv_hot_leads', 'a materialized view of the user stays');
+SELECT has_function('pack', 'p_score_batch', ARRAY['uuid[]', 'timestamptz', 'jsonb'], 'and so does a function');
+DROP MATERIALIZED VIEW mv_hot_leads;
+DROP FUNCTION p_score_batch;
 
 -- What is not there, or mapped to null, has no objects.
 SELECT lives_ok(format('SELECT freshcrm.install_crm(%L, %L)', 'pack', mapping), mapping)
