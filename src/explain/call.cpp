@@ -10,6 +10,7 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "parser/parse_func.h"
 #include "tcop/tcopprot.h"
+#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
@@ -85,29 +86,30 @@ const char* Candidates(List* name) {
          candidate != nullptr; candidate = candidate->next) {
         appendStringInfo(&list, "%s%s", list.len > 0 ? ", " : "", format_procedure(candidate->oid));
     }
-    return list.len > 0 ? psprintf("There is %s.", list.data)
-                        : "There is no function of this name in the search_path: write schema.name.";
+    return list.len > 0
+               ? psprintf("There is %s.", list.data)
+               : "There is no function of this name in the search_path: write schema.name.";
 }
 
 [[noreturn]] void RaiseNoFunction(List* name, const char* call) {
-    ereport(ERROR,
-            (errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("function %s does not exist", call),
-             errhint("%s", Candidates(name))));
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("function %s does not exist", call),
+                    errhint("%s", Candidates(name))));
     pg_unreachable();
 }
 
 [[noreturn]] void RaiseAmbiguous(List* name, const char* call) {
-    ereport(ERROR, (errcode(ERRCODE_AMBIGUOUS_FUNCTION),
-                    errmsg("function %s is not unique", call), errdetail("%s", Candidates(name)),
+    ereport(ERROR, (errcode(ERRCODE_AMBIGUOUS_FUNCTION), errmsg("function %s is not unique", call),
+                    errdetail("%s", Candidates(name)),
                     errhint("Give the argument types with the name, as in 'name(uuid, text)', or "
                             "cast the arguments.")));
     pg_unreachable();
 }
 
 [[noreturn]] void RaiseKind(Oid function, const char* kind) {
-    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                    errmsg("%s is %s", format_procedure(function), kind),
-                    errdetail("Only functions that a query calls by themselves can be explained.")));
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("%s is %s", format_procedure(function), kind),
+         errdetail("Only functions that a query calls by themselves can be explained.")));
     pg_unreachable();
 }
 
