@@ -5,6 +5,7 @@
 CREATE TABLE freshcrm.crm_installation (
   schema_name  name PRIMARY KEY,
   mapping      jsonb NOT NULL,
+  made         name[] NOT NULL DEFAULT '{}',  -- what was made beside the cockpit
   installed_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE freshcrm.crm_installation IS 'the schemas in which install_crm has made its objects; a role that is to install needs SELECT, INSERT and DELETE on it';
@@ -21,6 +22,7 @@ DECLARE
   columns freshcrm.crm_column[];
   query text;
   options jsonb;
+  made name[];
   wrong record;
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = schema) THEN
@@ -34,10 +36,10 @@ BEGIN
      AND to_regclass(format('%I.cockpit_leads_live', schema)) IS NULL
      AND to_regclass(format('%I.cockpit_leads_hot', schema)) IS NULL
      AND to_regprocedure(format('%I.recompute_cockpit_lead_hot(uuid)', schema)) IS NULL
-     AND to_regprocedure(format('%I.calculate_lead_event_stats(uuid, timestamptz, timestamptz, uuid[])', schema)) IS NULL
-     AND to_regprocedure(format('%I.p_score_batch(uuid[], timestamptz, jsonb)', schema)) IS NULL
-     AND NOT EXISTS (SELECT FROM unnest(freshcrm.crm_matview_names()) AS name
-                      WHERE to_regclass(format('%I.%I', schema, name)) IS NOT NULL);
+     AND NOT EXISTS (SELECT FROM unnest(i.made) AS name
+                      WHERE to_regclass(format('%I.%I', schema, name)) IS NOT NULL
+                         OR EXISTS (SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+                                     WHERE n.nspname = schema AND p.proname = name));
   IF EXISTS (SELECT FROM freshcrm.crm_installation AS i WHERE i.schema_name = schema) THEN
     RAISE duplicate_object USING
       MESSAGE = format('the CRM pack is already installed in schema "%s"', schema),
@@ -114,8 +116,11 @@ BEGIN
     $ddl$, schema, format('%I.cockpit_leads_hot', schema));
 
   PERFORM freshcrm.crm_create_stats(schema, columns);
-  PERFORM freshcrm.crm_create_matviews(schema, columns);
-  INSERT INTO freshcrm.crm_installation (schema_name, mapping) VALUES (schema, mapping);
+  made := freshcrm.crm_create_matviews(schema, columns);
+  IF EXISTS (SELECT FROM unnest(columns) WHERE ref_table = 'message_events') THEN
+    made := made || '{calculate_lead_event_stats, p_score_batch}'::name[];
+  END IF;
+  INSERT INTO freshcrm.crm_installation (schema_name, mapping, made) VALUES (schema, mapping, made);
 END
 $$;
 COMMENT ON FUNCTION freshcrm.install_crm(name, jsonb) IS
@@ -126,8 +131,11 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning  -- a part that is already gone is no news
 AS $$
+DECLARE
+  made name[];
+  matview name;
 BEGIN
-  DELETE FROM freshcrm.crm_installation AS i WHERE i.schema_name = schema;
+  DELETE FROM freshcrm.crm_installation AS i WHERE i.schema_name = schema RETURNING i.made INTO made;
   IF NOT FOUND THEN
     RAISE undefined_object USING
       MESSAGE = format('the CRM pack is not installed in schema "%s"', schema),
@@ -136,10 +144,15 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = schema) THEN
     RETURN;
   END IF;
-  -- What is made of others goes first.
-  PERFORM freshcrm.crm_drop_matviews(schema);
-  EXECUTE format('DROP FUNCTION IF EXISTS %1$I.p_score_batch(uuid[], timestamptz, jsonb),
-    %1$I.calculate_lead_event_stats(uuid, timestamptz, timestamptz, uuid[]), %1$I.recompute_cockpit_lead_hot(uuid)', schema);
+  -- What is made of others goes first, and nothing that was not made.
+  FOR matview IN SELECT name FROM unnest(made) AS name WHERE name LIKE 'mv!_%' ESCAPE '!' LOOP
+    EXECUTE format('DROP MATERIALIZED VIEW IF EXISTS %I.%I', schema, matview);
+  END LOOP;
+  IF 'p_score_batch' = ANY (made) THEN
+    EXECUTE format('DROP FUNCTION IF EXISTS %1$I.p_score_batch(uuid[], timestamptz, jsonb),
+      %1$I.calculate_lead_event_stats(uuid, timestamptz, timestamptz, uuid[])', schema);
+  END IF;
+  EXECUTE format('DROP FUNCTION IF EXISTS %I.recompute_cockpit_lead_hot(uuid)', schema);
   PERFORM freshcrm.drop_projection(p.projection) FROM freshcrm.projections AS p
    WHERE p.source = to_regclass(format('%I.cockpit_leads_live', schema))
       OR p.projection = to_regclass(format('%I.cockpit_leads_hot', schema));

@@ -105,13 +105,14 @@ END;
 COMMENT ON FUNCTION freshcrm.crm_template_query(freshcrm.crm_column[]) IS
   'the query of mv_template_performance over the user''s tables';
 
--- Makes those whose tables are mapped.
-CREATE FUNCTION freshcrm.crm_create_matviews(schema name, columns freshcrm.crm_column[]) RETURNS void
+-- Makes those whose tables are mapped, and returns their names.
+CREATE FUNCTION freshcrm.crm_create_matviews(schema name, columns freshcrm.crm_column[]) RETURNS name[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   mapped CONSTANT text[] := ARRAY(SELECT ref_table || '.' || ref_column FROM unnest(columns));
+  made name[] := '{}';
 BEGIN
   IF 'message_events.lead_id' = ANY (mapped) THEN
     EXECUTE format($ddl$
@@ -121,6 +122,7 @@ BEGIN
       COMMENT ON MATERIALIZED VIEW %1$I.mv_hot_leads IS
         'The leads of the cockpit with score and statistics as of refreshed_at, the time of the refresh; a copy without row security.';
       $ddl$, schema, freshcrm.crm_hot_leads_query(schema, columns));
+    made := made || 'mv_hot_leads'::name;
   END IF;
   IF 'rlhf_feedback_sessions.user_id' = ANY (mapped) THEN
     EXECUTE format($ddl$
@@ -129,6 +131,7 @@ BEGIN
       COMMENT ON MATERIALIZED VIEW %1$I.mv_rlhf_sessions_daily IS
         'Feedback sessions of each user by days of UTC; a copy without row security.';
       $ddl$, schema, freshcrm.crm_rlhf_query(columns));
+    made := made || 'mv_rlhf_sessions_daily'::name;
   END IF;
   IF mapped @> ARRAY['message_events.template_id', 'message_templates.id'] THEN
     PERFORM freshcrm.crm_check_comparable(columns, 'message_events.template_id', 'message_templates.id');
@@ -138,30 +141,12 @@ BEGIN
       COMMENT ON MATERIALIZED VIEW %1$I.mv_template_performance IS
         'What became of the messages made of each template; replied counts those whose lead wrote next. A copy without row security.';
       $ddl$, schema, freshcrm.crm_template_query(columns));
+    made := made || 'mv_template_performance'::name;
   END IF;
+  RETURN made;
 END
 $$;
 COMMENT ON FUNCTION freshcrm.crm_create_matviews(name, freshcrm.crm_column[]) IS
   'makes mv_hot_leads, mv_rlhf_sessions_daily and mv_template_performance in a schema, each when its tables are mapped';
 
-CREATE FUNCTION freshcrm.crm_matview_names() RETURNS name[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT '{mv_hot_leads, mv_rlhf_sessions_daily, mv_template_performance}'::name[];
-END;
-COMMENT ON FUNCTION freshcrm.crm_matview_names() IS
-  'what crm_create_matviews makes';
-
-CREATE FUNCTION freshcrm.crm_drop_matviews(schema name) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  EXECUTE (SELECT 'DROP MATERIALIZED VIEW IF EXISTS ' || string_agg(format('%I.%I', schema, name), ', ')
-             FROM unnest(freshcrm.crm_matview_names()) AS name);
-END
-$$;
-COMMENT ON FUNCTION freshcrm.crm_drop_matviews(name) IS
-  'drops what crm_create_matviews has made in a schema';
-
-REVOKE ALL ON FUNCTION freshcrm.crm_create_matviews(name, freshcrm.crm_column[]), freshcrm.crm_drop_matviews(name) FROM PUBLIC;
+REVOKE ALL ON FUNCTION freshcrm.crm_create_matviews(name, freshcrm.crm_column[]) FROM PUBLIC;

@@ -10,6 +10,7 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "parser/parse_func.h"
 #include "tcop/tcopprot.h"
+#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
@@ -85,29 +86,30 @@ const char* Candidates(List* name) {
          candidate != nullptr; candidate = candidate->next) {
         appendStringInfo(&list, "%s%s", list.len > 0 ? ", " : "", format_procedure(candidate->oid));
     }
-    return list.len > 0 ? psprintf("There is %s.", list.data)
-                        : "There is no function of this name in the search_path: write schema.name.";
+    return list.len > 0
+               ? psprintf("There is %s.", list.data)
+               : "There is no function of this name in the search_path: write schema.name.";
 }
 
 [[noreturn]] void RaiseNoFunction(List* name, const char* call) {
-    ereport(ERROR,
-            (errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("function %s does not exist", call),
-             errhint("%s", Candidates(name))));
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("function %s does not exist", call),
+                    errhint("%s", Candidates(name))));
     pg_unreachable();
 }
 
 [[noreturn]] void RaiseAmbiguous(List* name, const char* call) {
-    ereport(ERROR, (errcode(ERRCODE_AMBIGUOUS_FUNCTION),
-                    errmsg("function %s is not unique", call), errdetail("%s", Candidates(name)),
+    ereport(ERROR, (errcode(ERRCODE_AMBIGUOUS_FUNCTION), errmsg("function %s is not unique", call),
+                    errdetail("%s", Candidates(name)),
                     errhint("Give the argument types with the name, as in 'name(uuid, text)', or "
                             "cast the arguments.")));
     pg_unreachable();
 }
 
 [[noreturn]] void RaiseKind(Oid function, const char* kind) {
-    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                    errmsg("%s is %s", format_procedure(function), kind),
-                    errdetail("Only functions that a query calls by themselves can be explained.")));
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("%s is %s", format_procedure(function), kind),
+         errdetail("Only functions that a query calls by themselves can be explained.")));
     pg_unreachable();
 }
 
@@ -129,7 +131,7 @@ Found Find(List* name, const Argument* arguments, int count) {
     Oid variadic_type;
     List* defaults;
     const FuncDetailCode code = func_get_detail(
-        name, nodes, names, count, types, true, true, false, &found.function, &result_type,
+        name, nodes, names, count, types, names == NIL, true, false, &found.function, &result_type,
         &returns_set, &variadic_count, &variadic_type, &found.types, &defaults);
     const char* call = func_signature_string(name, count, names, types);
     switch (code) {
@@ -258,15 +260,19 @@ Node* RawArgument(const Argument& argument, int number) {
     return node;
 }
 
-// A function that returns rows of columns that only the caller says can not be named in FROM.
-bool StandsInFrom(Oid function) {
+struct Shape {
+    bool in_from;   // it returns rows, and says of which columns
+    bool variadic;  // its last parameter takes all further arguments
+};
+
+Shape ShapeOf(Oid function) {
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-    Oid type;
-    TupleDesc row;
-    const bool known = get_func_result_type(function, &type, &row) != TYPEFUNC_RECORD;
-    const bool returns_set = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->proretset;
+    const auto* form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    const bool columns_known = form->prorettype != RECORDOID ||
+                               !heap_attisnull(tuple, Anum_pg_proc_proallargtypes, nullptr);
+    const Shape shape{form->proretset && columns_known, OidIsValid(form->provariadic)};
     ReleaseSysCache(tuple);
-    return returns_set && known;
+    return shape;
 }
 
 RawStmt* SelectFrom(FuncCall* call) {
@@ -322,10 +328,12 @@ void MakeQuery(Call* call, List* name, const Argument* arguments, int count) {
                                    arguments[i].type};
     }
     FuncCall* raw = makeFuncCall(name, nodes, COERCE_EXPLICIT_CALL, -1);
-    const bool in_from = StandsInFrom(call->function);
-    call->source = psprintf("%s%s", in_from ? "SELECT * FROM " : "SELECT ", call->signature);
+    const Shape shape = ShapeOf(call->function);
+    // By its name it is given as the array that it is.
+    raw->func_variadic = shape.variadic && count > 0 && arguments[0].name != nullptr;
+    call->source = psprintf("%s%s", shape.in_from ? "SELECT * FROM " : "SELECT ", call->signature);
     call->query = linitial_node(
-        Query, pg_analyze_and_rewrite_fixedparams(in_from ? SelectFrom(raw) : SelectOnly(raw),
+        Query, pg_analyze_and_rewrite_fixedparams(shape.in_from ? SelectFrom(raw) : SelectOnly(raw),
                                                   call->source, types, count, nullptr));
     call->expression = CallIn(call->query);
     call->returns_set = call->expression->funcretset;

@@ -38,7 +38,8 @@ struct Call {
 // it is not in the search_path, or a name with its argument types as for regprocedure. The
 // arguments are all named, or none of them is. Raises 42883 where there is none, 42725 where there
 // are several, 42809 for an aggregate, a window function, a procedure or a trigger function, 42501
-// without EXECUTE, and what the type of a parameter raises for an argument, which the context names.
+// without EXECUTE, and what the type of a parameter raises for an argument, which the context
+// names.
 Call FindCall(const char* function, Argument* arguments, int count);
 
 }  // namespace freshcrm::explain

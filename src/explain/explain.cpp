@@ -38,9 +38,8 @@ bool ContainsCall(Node* node, void* function) {
 // Whether the planner has put the function's body in place of the call.
 bool IsInlined(const PlannedStmt* statement, Oid function) {
     for (Plan* plan = statement->planTree; plan != nullptr; plan = plan->lefttree) {
-        List* functions = IsA(plan, FunctionScan)
-                              ? reinterpret_cast<FunctionScan*>(plan)->functions
-                              : NIL;
+        List* functions =
+            IsA(plan, FunctionScan) ? reinterpret_cast<FunctionScan*>(plan)->functions : NIL;
         if (ContainsCall(reinterpret_cast<Node*>(functions), &function) ||
             ContainsCall(reinterpret_cast<Node*>(plan->targetlist), &function)) {
             return false;
@@ -56,7 +55,9 @@ PlannedStmt* PlanCall(const Call& call) {
             call.params->params[i].pflags = 0;
         }
     }
-    return pg_plan_query(call.query, call.source, CURSOR_OPT_PARALLEL_OK, call.params);
+    // The planner scribbles on it.
+    auto* query = static_cast<Query*>(copyObjectImpl(call.query));
+    return pg_plan_query(query, call.source, CURSOR_OPT_PARALLEL_OK, call.params);
 }
 
 QueryDesc* Start(PlannedStmt* plan, const char* text, ParamListInfo params, int instrument,
@@ -86,8 +87,8 @@ const char* PrintCall(const Call& call, const Options& options, QueryDesc* query
                                 printer);
     }
     if (capture != nullptr && capture->left_out > 0) {
-        ExplainPropertyUInteger("Runs Of Further Statements, Not Shown", nullptr,
-                                capture->left_out, printer);
+        ExplainPropertyUInteger("Runs Of Further Statements, Not Shown", nullptr, capture->left_out,
+                                printer);
     }
     return EndStatement(printer);
 }
@@ -190,8 +191,8 @@ List* RunAndExplain(const Call& call, const Options& options, PlannedStmt* plan)
     UpdateActiveSnapshotCommandId();
     QueryDesc* query = Start(plan, call.source, call.params, InstrumentOptions(options), 0);
     MemoryContext caller = MemoryContextSwitchTo(query->estate->es_query_cxt);
-    query->totaltime = query->totaltime != nullptr ? query->totaltime
-                                                   : InstrAlloc(1, INSTRUMENT_ALL, false);
+    query->totaltime =
+        query->totaltime != nullptr ? query->totaltime : InstrAlloc(1, INSTRUMENT_ALL, false);
     MemoryContextSwitchTo(caller);
     Capture capture{};
     capture.options = options;
@@ -201,8 +202,7 @@ List* RunAndExplain(const Call& call, const Options& options, PlannedStmt* plan)
     capture.user = GetUserId();
     RunCaptured(&capture);
     InstrEndLoop(query->totaltime);
-    List* texts =
-        list_make1(const_cast<char*>(PrintCall(call, options, query, inlined, &capture)));
+    List* texts = list_make1(const_cast<char*>(PrintCall(call, options, query, inlined, &capture)));
     ListCell* cell;
     foreach (cell, capture.statements) {
         auto* captured = static_cast<Captured*>(lfirst(cell));

@@ -1,4 +1,5 @@
-// SQL: freshcrm.explain_rpc(function, VARIADIC "any"), explain_rpc_with(function, arguments, options).
+// SQL: freshcrm.explain_rpc(function, VARIADIC "any"), explain_rpc_with(function, arguments,
+// options).
 #include "explain/explain.hpp"
 #include "pg/entry.hpp"
 
@@ -75,11 +76,10 @@ Argument* ArrayArguments(FunctionCallInfo fcinfo, int* count) {
 // The members of an object are named arguments, those of an array positional ones.
 Argument* JsonArguments(Jsonb* json, int* count) {
     if (JB_ROOT_IS_SCALAR(json)) {
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("arguments must be a JSON object or array"),
-                 errhint("Write, for instance, {\"p_user_id\": \"…\"}, or [\"…\", null] for "
-                         "arguments by position.")));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("arguments must be a JSON object or array"),
+                        errhint("Write, for instance, {\"p_user_id\": \"…\"}, or [\"…\", null] for "
+                                "arguments by position.")));
     }
     Argument* arguments = NewArguments(static_cast<int>(JB_ROOT_COUNT(json)));
     *count = 0;
@@ -139,8 +139,7 @@ FRESHCRM_FUNCTION(freshcrm_explain_rpc) {
                               ? ArrayArguments(fcinfo, &count)
                               : GivenArguments(fcinfo, &count);
     const Options options = ReadOptions(nullptr);
-    ReturnTexts(fcinfo, ExplainCall(FindCall(function, arguments, count), options),
-                options.format);
+    ReturnTexts(fcinfo, ExplainCall(FindCall(function, arguments, count), options), options.format);
     return Datum{0};
 }
 
@@ -149,9 +148,8 @@ FRESHCRM_FUNCTION(freshcrm_explain_rpc_with) {
     const char* function = FunctionArgument(fcinfo);
     const Options options = ReadOptions(PG_ARGISNULL(2) ? nullptr : PG_GETARG_JSONB_P(2));
     int count = 0;
-    Argument* arguments = PG_ARGISNULL(1) ? NewArguments(0)
-                                          : JsonArguments(PG_GETARG_JSONB_P(1), &count);
-    ReturnTexts(fcinfo, ExplainCall(FindCall(function, arguments, count), options),
-                options.format);
+    Argument* arguments =
+        PG_ARGISNULL(1) ? NewArguments(0) : JsonArguments(PG_GETARG_JSONB_P(1), &count);
+    ReturnTexts(fcinfo, ExplainCall(FindCall(function, arguments, count), options), options.format);
     return Datum{0};
 }

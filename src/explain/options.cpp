@@ -9,8 +9,8 @@ struct Switch {
     bool Options::*member;
 };
 constexpr Switch kSwitches[] = {
-    {"analyze", &Options::analyze}, {"verbose", &Options::verbose}, {"costs", &Options::costs},
-    {"buffers", &Options::buffers}, {"wal", &Options::wal},         {"timing", &Options::timing},
+    {"analyze", &Options::analyze}, {"verbose", &Options::verbose},   {"costs", &Options::costs},
+    {"buffers", &Options::buffers}, {"wal", &Options::wal},           {"timing", &Options::timing},
     {"summary", &Options::summary}, {"settings", &Options::settings},
 };
 

@@ -22,7 +22,8 @@ struct Options {
     ExplainFormat format = EXPLAIN_FORMAT_TEXT;
 };
 
-// Of an object such as {"analyze": true, "format": "json"}; null: the defaults. Raises 22023 for what is none of them.
+// Of an object such as {"analyze": true, "format": "json"}; null: the defaults. Raises 22023 for
+// what is none of them.
 Options ReadOptions(const Jsonb* json);
 
 // What the executor has to measure.

@@ -23,8 +23,7 @@ List* Append(List* statements, const char* text, List* queries) {
 
 const char* TextOf(const char* source, const RawStmt* raw) {
     const char* begin = source + raw->stmt_location;
-    const Size length =
-        raw->stmt_len > 0 ? static_cast<Size>(raw->stmt_len) : strlen(begin);
+    const Size length = raw->stmt_len > 0 ? static_cast<Size>(raw->stmt_len) : strlen(begin);
     return pnstrdup(begin, length);
 }
 
@@ -48,11 +47,10 @@ List* ReadSource(const char* source, SQLFunctionParseInfoPtr parameters) {
     ListCell* cell;
     foreach (cell, pg_parse_query(source)) {
         auto* raw = lfirst_node(RawStmt, cell);
-        statements = Append(
-            statements, TextOf(source, raw),
-            pg_analyze_and_rewrite_withcb(
-                raw, source, reinterpret_cast<ParserSetupHook>(sql_fn_parser_setup), parameters,
-                nullptr));
+        statements = Append(statements, TextOf(source, raw),
+                            pg_analyze_and_rewrite_withcb(
+                                raw, source, reinterpret_cast<ParserSetupHook>(sql_fn_parser_setup),
+                                parameters, nullptr));
     }
     return statements;
 }

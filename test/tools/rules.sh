@@ -156,7 +156,7 @@ rule_security_definer() {
 # Functions of their arguments and of what the caller may read anyway, and the trigger functions, which only who
 # may create triggers on a table can use; every other function is for those whom it is granted to.
 public_functions="'etag', 'row_etag', 'etag_agg', 'etag_set', 'sha256_hex', 'collection_etag', 'capture', 'guard_target', 'flush', 'wait_for', 'applied', 'crm_mapped_columns', 'crm_cockpit_query'"
-public_functions+=", 'crm_fill', 'crm_check_comparable', 'crm_hot_leads_query', 'crm_rlhf_query', 'crm_template_query', 'crm_matview_names',
+public_functions+=", 'crm_fill', 'crm_check_comparable', 'crm_hot_leads_query', 'crm_rlhf_query', 'crm_template_query',
     'explain_rpc', 'explain_rpc_with'"
 public_functions+=", 'conditional', 'check_match', 'raise_response', 'header_fields', 'set_http', 'count_response', 'respond',
     'text_settings', 'member_names', 'page_etag', 'requested_projection', 'answer_request', 'pre_request', 'scope_condition', 'conditional_get'"
