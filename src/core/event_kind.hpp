@@ -1,0 +1,87 @@
+// What an event of a lead is, by the words that applications write: its direction, its channel, and
+// whether it came to nothing.
+//
+// Words are taken as bytes; letters of ASCII count the same in upper and lower case, and nothing
+// else does (neither spaces around a word nor letters that a locale takes for these). A word that
+// is not known is one of the kind "other": it is counted there, and never an error.
+//
+// Nothing is allocated and nothing throws.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace freshcrm::core {
+
+enum class Direction : std::uint8_t { kInbound, kOutbound, kOther };
+
+inline constexpr std::size_t kDirections = 3;
+
+namespace event_kind_internal {
+
+template <std::size_t... Byte>
+constexpr std::uint64_t Load(const char* bytes, std::index_sequence<Byte...> /*size*/) noexcept {
+    return ((std::uint64_t{static_cast<std::uint8_t>(bytes[Byte])} << (8 * Byte)) | ...);
+}
+
+// `Size` bytes as an integer, the first one its least significant part.
+template <std::size_t Size>
+constexpr std::uint64_t Load(const char* bytes) noexcept {
+    return Load(bytes, std::make_index_sequence<Size>());
+}
+
+}  // namespace event_kind_internal
+
+// "inbound" and "outbound"; all else is other. It is asked for every event: so it looks at no more
+// than the length and one or two integers.
+constexpr Direction DirectionOf(std::string_view word) noexcept {
+    using event_kind_internal::Load;
+    // Makes a letter a small one. What is none never becomes one: only a letter differs from a
+    // small letter in this bit alone.
+    constexpr std::uint64_t kSmall = 0x2020202020202020;
+    if (word.size() == 8) {
+        return (Load<8>(word.data()) | kSmall) == Load<8>("outbound") ? Direction::kOutbound
+                                                                      : Direction::kOther;
+    }
+    if (word.size() == 7) {
+        constexpr std::uint64_t kSmallHalf = kSmall >> 32;
+        return (Load<4>(word.data()) | kSmallHalf) == Load<4>("inbo") &&
+                       (Load<4>(word.data() + 3) | kSmallHalf) == Load<4>("ound")
+                   ? Direction::kInbound
+                   : Direction::kOther;
+    }
+    return Direction::kOther;
+}
+
+// The longest word that can be known to any of these functions, in bytes: a longer one is other.
+inline constexpr std::size_t kLongestWord = 16;
+
+inline constexpr std::array<std::string_view, 45> kChannelNames{
+    "call",     "chat",      "dm",     "email",     "event",    "facebook", "fax",     "form",
+    "in_app",   "instagram", "letter", "line",      "linkedin", "mail",     "meeting", "messenger",
+    "mms",      "other",     "phone",  "push",      "rcs",      "reddit",   "signal",  "skype",
+    "slack",    "sms",       "teams",  "telegram",  "threads",  "tiktok",   "twitter", "viber",
+    "video",    "visit",     "voice",  "voicemail", "web",      "webchat",  "webinar", "wechat",
+    "whatsapp", "x",         "xing",   "youtube",   "zoom"};
+
+// Channels have numbers: their places among the names, fewer than 64, so that a set of them is a
+// bit each of a std::uint64_t. A number is not to be stored: another version may know more names.
+inline constexpr unsigned kChannels = kChannelNames.size();
+static_assert(kChannels < 64 && std::ranges::is_sorted(kChannelNames));
+
+// Stands for every channel that is not known, too.
+inline constexpr unsigned kOtherChannel =
+    std::ranges::lower_bound(kChannelNames, "other") - kChannelNames.begin();
+
+// The channel of that name, kOtherChannel when there is none.
+unsigned ChannelOf(std::string_view word) noexcept;
+
+// Whether a status says that a message did not reach anybody: "failed", "bounced", "undelivered" or
+// "rejected".
+bool IsFailure(std::string_view status) noexcept;
+
+}  // namespace freshcrm::core
