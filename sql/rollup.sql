@@ -65,6 +65,14 @@ AS 'MODULE_PATHNAME', 'freshcrm_event_rollup_remove';
 COMMENT ON FUNCTION freshcrm.event_rollup_remove(bytea, interval, timestamptz, text[]) IS
 'the packed events with one less, which must be among them; NULL where only the events themselves can tell what is left: it was the first or last of its dimensions, or the only one';
 
+-- With event_rollup_add(), by which rows of a rollup are brought forward without a query.
+CREATE FUNCTION freshcrm.event_rollup_merge(bytea, bytea) RETURNS bytea
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'freshcrm_event_rollup_merge';
+
+COMMENT ON FUNCTION freshcrm.event_rollup_merge(bytea, bytea) IS
+'the packed events of both together';
+
 CREATE FUNCTION freshcrm.event_rollup_stats(
     events bytea, direction int, channel int, cutoff_14d timestamptz, cutoff_7d timestamptz,
     edges freshcrm.lead_event_stats DEFAULT NULL
@@ -398,6 +406,7 @@ GRANT EXECUTE ON FUNCTION
     freshcrm.event_rollup(interval, timestamptz, text[]),
     freshcrm.event_rollup_add(bytea, interval, timestamptz, text[]),
     freshcrm.event_rollup_remove(bytea, interval, timestamptz, text[]),
+    freshcrm.event_rollup_merge(bytea, bytea),
     freshcrm.event_rollup_stats(bytea, int, int, timestamptz, timestamptz, freshcrm.lead_event_stats),
     freshcrm.event_rollup_stats_agg(bytea, int, int, timestamptz, timestamptz, freshcrm.lead_event_stats),
     freshcrm.event_rollup_edge(interval, timestamptz), freshcrm.check_cutoffs(timestamptz, timestamptz),

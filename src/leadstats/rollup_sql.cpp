@@ -151,3 +151,17 @@ FRESHCRM_FUNCTION(freshcrm_event_rollup_remove) {
         return core::RemoveEvent(value, words, event.time, out);
     });
 }
+
+FRESHCRM_FUNCTION(freshcrm_event_rollup_merge) {
+    const core::Bytes one = leadstats::BytesOf(PG_GETARG_BYTEA_PP(0));
+    const core::Bytes other = leadstats::BytesOf(PG_GETARG_BYTEA_PP(1));
+    leadstats::Reading([&] {
+        const core::RollupShape shape = core::RollupReader(one).shape();
+        const core::RollupShape other_shape = core::RollupReader(other).shape();
+        if (shape != other_shape) {
+            leadstats::RefuseOtherShape(shape, other_shape);
+        }
+    });
+    return WriteValue(fcinfo, 2 * (one.size() + other.size()) + core::kRoom,
+                      [&](std::uint8_t* out) { return core::MergeRollups(one, other, out); });
+}

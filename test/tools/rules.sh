@@ -161,7 +161,7 @@ public_functions+=", 'crm_fill', 'crm_check_comparable', 'crm_hot_leads_query', 
 public_functions+=", 'conditional', 'check_match', 'raise_response', 'header_fields', 'set_http', 'count_response', 'respond',
     'text_settings', 'member_names', 'page_etag', 'requested_projection', 'answer_request', 'pre_request', 'scope_condition', 'conditional_get'"
 public_functions+=", 'lead_score', 'p_score', 'engagement_score'"
-public_functions+=", 'event_rollup', 'event_rollup_add', 'event_rollup_remove', 'event_rollup_stats', 'event_rollup_stats_agg',
+public_functions+=", 'event_rollup', 'event_rollup_add', 'event_rollup_remove', 'event_rollup_merge', 'event_rollup_stats', 'event_rollup_stats_agg',
     'event_rollup_edge', 'event_rollup_readable', 'check_cutoffs'"
 
 rule_public_functions() {
