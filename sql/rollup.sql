@@ -349,6 +349,8 @@ BEGIN
     LOOP
         EXECUTE command;
     END LOOP;
+    -- So that the functions that read it are planned well from the start.
+    EXECUTE format('ANALYZE %s', rollup);
     PERFORM freshcrm.follow_event_rollups(source);
     RETURN rollup;
 END

@@ -235,8 +235,8 @@ std::size_t WriteDimensions(DimensionValues values, std::uint8_t* out) {
     for (const std::optional<std::string_view>& value : values) {
         at = PutVarint(value ? value->size() + 1 : 0, at);
         if (value) {
-            at = PutBytes({reinterpret_cast<const std::uint8_t*>(value->data()), value->size()},
-                          at);
+            at =
+                PutBytes({reinterpret_cast<const std::uint8_t*>(value->data()), value->size()}, at);
         }
     }
     return static_cast<std::size_t>(at - out);
@@ -252,8 +252,8 @@ std::optional<std::string_view> TakeDimension(Bytes* dimensions) {
     const std::size_t length = size > 0 ? size - 1 : 0;
     *dimensions = {at + length, end};
     return size == 0 ? std::nullopt
-                     : std::optional<std::string_view>(
-                           std::in_place, reinterpret_cast<const char*>(at), length);
+                     : std::optional<std::string_view>(std::in_place,
+                                                       reinterpret_cast<const char*>(at), length);
 }
 
 RollupReader::RollupReader(Bytes value)
@@ -366,7 +366,8 @@ std::size_t AddEvent(Bytes value, Bytes dimensions, EventTime time, std::uint8_t
         *count = AddCounts(*count, 1);
     }
     std::uint8_t* at = PutBytes(value.first(place.begin), out);
-    at = PutCombination(c, [&](std::uint8_t* to) { return splice.Write(to); }, at);
+    at = PutCombination(
+        c, [&](std::uint8_t* to) { return splice.Write(to); }, at);
     return static_cast<std::size_t>(PutBytes(value.subspan(place.end), at) - out);
 }
 
@@ -392,7 +393,8 @@ std::size_t RemoveEvent(Bytes value, Bytes dimensions, EventTime time, std::uint
     }
     std::uint8_t* at = PutBytes(value.first(place.begin), out);
     if (c.timed + c.untimed + c.before + c.after > 0) {
-        at = PutCombination(c, [&](std::uint8_t* to) { return splice.Write(to); }, at);
+        at = PutCombination(
+            c, [&](std::uint8_t* to) { return splice.Write(to); }, at);
     } else if (place.begin == header && place.end == value.size()) {
         return 0;
     }

@@ -85,8 +85,8 @@ std::uint8_t* PutMerged(const Combination& one, const Combination& other, std::u
 
 bool Before(const PendingEvent& one, const PendingEvent& other) {
     if (one.dimensions != other.dimensions) {
-        const int order = CompareDimensions({one.dimensions, one.size},
-                                            {other.dimensions, other.size});
+        const int order =
+            CompareDimensions({one.dimensions, one.size}, {other.dimensions, other.size});
         if (order != 0) {
             return order < 0;
         }
@@ -128,8 +128,8 @@ std::uint8_t* PutPacked(std::span<const PendingEvent> run, std::int64_t width, s
     if (c.timed > 0) {
         c.newest_bucket = BucketOf(run.back().time, width);
         c.newest_offset = static_cast<std::uint64_t>(run.back().time - c.newest_bucket * width);
-        c.oldest_offset = static_cast<std::uint64_t>(
-            run.front().time - BucketOf(run.front().time, width) * width);
+        c.oldest_offset = static_cast<std::uint64_t>(run.front().time -
+                                                     BucketOf(run.front().time, width) * width);
         c.newest_count = InLastBucket(run, width);
         run = run.first(run.size() - c.newest_count);
     }

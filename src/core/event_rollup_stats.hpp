@@ -1,8 +1,9 @@
 // Statistics of events (event_stats.hpp) from packed values (event_rollup.hpp).
 //
 // A value knows how many events are in a bucket, not which of these a cutoff within it leaves out.
-// So the bucket that a cutoff cuts is not in its window here: what lies in its edge, from the cutoff
-// to the end of the bucket, is to be counted event by event, and added. All the rest is exact.
+// So the bucket that a cutoff cuts is not in its window here: what lies in its edge, from the
+// cutoff to the end of the bucket, is to be counted event by event, and added. All the rest is
+// exact.
 #pragma once
 
 #include "core/event_rollup.hpp"

@@ -75,16 +75,15 @@ void DimensionsArgument(FunctionCallInfo fcinfo, int argument, Dimensions* dimen
             dimensions->values[i] = std::nullopt;
         } else {
             const text* word = DatumGetTextPP(element);
-            dimensions->values[i] =
-                std::string_view(VARDATA_ANY(word), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(word)));
+            dimensions->values[i] = std::string_view(
+                VARDATA_ANY(word), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(word)));
         }
     }
     dimensions->count = static_cast<unsigned>(count);
 }
 
 core::EventTime TimeOfArgument(FunctionCallInfo fcinfo, int argument) {
-    return PG_ARGISNULL(argument) ? std::nullopt
-                                  : core::EventTime(PG_GETARG_TIMESTAMPTZ(argument));
+    return PG_ARGISNULL(argument) ? std::nullopt : core::EventTime(PG_GETARG_TIMESTAMPTZ(argument));
 }
 
 core::Bytes BytesOf(const bytea* value) {
@@ -134,8 +133,7 @@ void RollupState::Add(const Dimensions& dimensions, core::EventTime time) {
 const RollupState::Words* RollupState::WordsOf(const Dimensions& dimensions) {
     const std::size_t size = core::DimensionsRoom(dimensions.Values());
     std::uint8_t small[256];
-    std::uint8_t* bytes =
-        size <= sizeof(small) ? small : static_cast<std::uint8_t*>(palloc(size));
+    std::uint8_t* bytes = size <= sizeof(small) ? small : static_cast<std::uint8_t*>(palloc(size));
     (void)core::WriteDimensions(dimensions.Values(), bytes);
     unsigned compared = 0;
     for (const Words* words = words_; words != nullptr && compared < kWordsToCompare;

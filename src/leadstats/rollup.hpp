@@ -38,8 +38,9 @@ auto Reading(F f) {
     } catch (const core::CorruptRollup& corrupt) {
         throw pg::Error(ERRCODE_INVALID_BINARY_REPRESENTATION, "invalid packed events")
             .Detail(std::string("They cannot be read: ") + corrupt.what() + ".")
-            .Hint("Packed events are made by freshcrm.event_rollup() and freshcrm.event_rollup_add() "
-                  "alone.");
+            .Hint(
+                "Packed events are made by freshcrm.event_rollup() and freshcrm.event_rollup_add() "
+                "alone.");
     }
 }
 

@@ -56,8 +56,8 @@ core::Bytes WordsOf(const EventArguments& event) {
 template <typename Write>
 Datum WriteValue(FunctionCallInfo fcinfo, std::size_t room, Write write) {
     auto* result = static_cast<bytea*>(palloc(VARHDRSZ + room));
-    const std::size_t size = leadstats::Reading(
-        [&] { return write(reinterpret_cast<std::uint8_t*>(VARDATA(result))); });
+    const std::size_t size =
+        leadstats::Reading([&] { return write(reinterpret_cast<std::uint8_t*>(VARDATA(result))); });
     if (size == 0) {
         PG_RETURN_NULL();
     }
@@ -128,9 +128,9 @@ FRESHCRM_FUNCTION(freshcrm_event_rollup_add) {
     EventArguments event;
     ReadEventArguments(fcinfo, &event);
     std::uint8_t empty[core::kRoom];
-    const core::Bytes value =
-        PG_ARGISNULL(0) ? core::Bytes(empty, core::WriteEmptyRollup(event.shape(), empty))
-                        : leadstats::BytesOf(PG_GETARG_BYTEA_PP(0));
+    const core::Bytes value = PG_ARGISNULL(0)
+                                  ? core::Bytes(empty, core::WriteEmptyRollup(event.shape(), empty))
+                                  : leadstats::BytesOf(PG_GETARG_BYTEA_PP(0));
     leadstats::Reading([&] { CheckShape(value, event); });
     const core::Bytes words = WordsOf(event);
     return WriteValue(fcinfo, value.size() + words.size() + core::kRoom, [&](std::uint8_t* out) {

@@ -8,9 +8,8 @@
 #include "pg/names.hpp"
 
 extern "C" {
-#include "access/htup_details.h"
+#include "executor/executor.h"
 #include "utils/rls.h"
-#include "utils/typcache.h"
 }
 // The standard library after the server's headers.
 #include <new>
@@ -56,7 +55,8 @@ core::EdgeCounts EdgesOf(HeapTupleHeader stats) {
     return {{counts[0], counts[2]}, {counts[1], counts[3]}};
 }
 
-// Of the arguments from `argument` on: events, direction, channel, and the edges behind the cutoffs.
+// Of the arguments from `argument` on: events, direction, channel, and the edges behind the
+// cutoffs.
 void AddRollup(FunctionCallInfo fcinfo, int argument, core::LeadEvents* events) {
     const core::KindDimensions places = PlacesArguments(fcinfo, argument + 1);
     const core::Bytes value = leadstats::BytesOf(PG_GETARG_BYTEA_PP(argument));
@@ -80,8 +80,7 @@ FRESHCRM_FUNCTION(freshcrm_event_rollup_stats) {
 }
 
 FRESHCRM_FUNCTION(freshcrm_event_rollup_stats_add) {
-    const MemoryContext context =
-        pg::AggregateContext(fcinfo, "freshcrm.event_rollup_stats_agg()");
+    const MemoryContext context = pg::AggregateContext(fcinfo, "freshcrm.event_rollup_stats_agg()");
     auto* events = pg::StateArgument<core::LeadEvents>(fcinfo, 0);
     const std::array<core::Cutoff, 2> cutoffs = CutoffArguments(fcinfo, 4);
     if (events == nullptr) {
@@ -110,13 +109,14 @@ FRESHCRM_FUNCTION(freshcrm_check_cutoffs) {
 FRESHCRM_FUNCTION(freshcrm_event_rollup_readable) {
     const Oid table = PG_GETARG_OID(0);
     if (check_enable_rls(table, InvalidOid, true) == RLS_ENABLED) {
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("the event rollup of table %s does not know its row-level security",
-                        pg::RelationForMessage(table)),
-                 errdetail("Row-level security was enabled after the function was made to read it."),
-                 errhint("Call freshcrm.follow_event_rollups() for the table, and functions read "
-                         "its rows again.")));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("the event rollup of table %s does not know its row-level security",
+                    pg::RelationForMessage(table)),
+             errdetail("Row-level security was enabled after the function was made to read it."),
+             errhint("Call freshcrm.follow_event_rollups() for the table, and functions read "
+                     "its rows again.")));
     }
     PG_RETURN_BOOL(true);
 }

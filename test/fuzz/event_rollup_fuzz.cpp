@@ -106,9 +106,9 @@ void CheckChanges(Bytes value, Bytes dimensions, EventTime time) {
     const std::optional<Value> more =
         Written(value.size() + dimensions.size() + kRoom,
                 [&](std::uint8_t* out) { return AddEvent(value, dimensions, time, out); });
-    const std::optional<Value> less = Written(
-        value.size() + kRoom,
-        [&](std::uint8_t* out) { return RemoveEvent(value, dimensions, time, out); });
+    const std::optional<Value> less = Written(value.size() + kRoom, [&](std::uint8_t* out) {
+        return RemoveEvent(value, dimensions, time, out);
+    });
     if (!valid || RollupReader(value).shape().dimensions != 2) {
         return;
     }
@@ -155,9 +155,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Value value(begin, begin + input.size());
     CheckChanges(value, dimensions, time);
     CheckStatistics(value, time);
-    const std::optional<Value> merged =
-        Written(4 * value.size() + kRoom,
-                [&](std::uint8_t* out) { return MergeRollups(value, value, out); });
-    Require(!IsOrdinary(value) || (merged && IsValue(*merged)), "values that are merged are a value");
+    const std::optional<Value> merged = Written(4 * value.size() + kRoom, [&](std::uint8_t* out) {
+        return MergeRollups(value, value, out);
+    });
+    Require(!IsOrdinary(value) || (merged && IsValue(*merged)),
+            "values that are merged are a value");
     return 0;
 }

@@ -109,8 +109,8 @@ $$;
 \set file :srcdir '/include/compare.sql'
 \i :file
 CREATE FUNCTION check_all() RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT coalesce(difference('message_events_rollup'), 'equal to its view')
-    UNION ALL SELECT count(*) || ' differences found by verify_projection' FROM freshcrm.verify_projection('message_events_rollup')
+    SELECT coalesce(difference(to_regclass('event_rollup.message_events_rollup')), 'equal to its view')
+    UNION ALL SELECT count(*) || ' differences found by verify_projection' FROM freshcrm.verify_projection(to_regclass('event_rollup.message_events_rollup'))
     UNION ALL SELECT compare(20) UNION ALL SELECT compare_scores(8)
 $$;
 -- Whether the functions read the rollup.

@@ -122,8 +122,8 @@ class Random {
         }
     }
     std::vector<Sample> Events(unsigned dimensions, std::size_t most) {
-        std::vector<Sample> events(static_cast<std::size_t>(Below(static_cast<std::int64_t>(most))) +
-                                  1);
+        std::vector<Sample> events(
+            static_cast<std::size_t>(Below(static_cast<std::int64_t>(most))) + 1);
         for (Sample& event : events) {
             for (unsigned i = 0; i < dimensions; ++i) {
                 event.words.push_back(Word());
@@ -157,15 +157,15 @@ TEST(EventRollup, TheFormIsAsSpecified) {
                                        {{"inbound", std::nullopt}, -kHour},
                                        {{"inbound", std::nullopt}, std::nullopt},
                                        {{std::nullopt, "x"}, kAfterAllTime}});
-    const Value expected{
-        1, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 2,              // version, an hour, two dimensions
-        0, 2,    'x',  2,                                // NULL, x: 2 bytes
-        8, 1,                                            // one event at infinity
-        8, 'i',  'n',  'b',  'o',  'u',  'n', 'd', 0, 11,  // inbound, NULL: 11 bytes
-        3, 1,    6,    10,                               // 1 untimed, 6 timed, the newest in bucket 5
-        0xc8, 1, 0,    2,                                // offsets of newest and oldest; 2 in bucket 5
-        4,                                               // two buckets before it 1
-        9, 1};                                           // four buckets before that 3
+    const Value expected{1,    0x80, 0xc8, 0xce, 0xb4, 0x0d, 2,  // version, an hour, two dimensions
+                         0,    2,    'x',  2,                    // NULL, x: 2 bytes
+                         8,    1,                                // one event at infinity
+                         8,    'i',  'n',  'b',  'o',  'u',  'n',
+                         'd',  0,    11,        // inbound, NULL: 11 bytes
+                         3,    1,    6,    10,  // 1 untimed, 6 timed, the newest in bucket 5
+                         0xc8, 1,    0,    2,   // offsets of newest and oldest; 2 in bucket 5
+                         4,                     // two buckets before it 1
+                         9,    1};              // four buckets before that 3
     EXPECT_EQ(value, expected);
 }
 
@@ -296,17 +296,17 @@ TEST(EventRollup, WhatIsNotThereIsNotRemoved) {
     const RollupShape shape{kHour, 1};
     const Value value = AddAll(shape, {{{"a"}, 10}, {{"a"}, 5 * kHour}, {{"a"}, 9 * kHour}});
     for (const Sample& event : std::vector<Sample>{{{"b"}, 5 * kHour},
-                                                 {{std::nullopt}, 5 * kHour},
-                                                 {{"a"}, std::nullopt},
-                                                 {{"a"}, kAfterAllTime},
-                                                 {{"a"}, kBeforeAllTime},
-                                                 {{"a"}, 4 * kHour},
-                                                 {{"a"}, 9 * kHour - 1},
-                                                 {{"a"}, 9 * kHour + 1},
-                                                 {{"a"}, 20 * kHour},
-                                                 {{"a"}, -kHour},
-                                                 {{"a"}, 11},
-                                                 {{"a"}, 9}}) {
+                                                   {{std::nullopt}, 5 * kHour},
+                                                   {{"a"}, std::nullopt},
+                                                   {{"a"}, kAfterAllTime},
+                                                   {{"a"}, kBeforeAllTime},
+                                                   {{"a"}, 4 * kHour},
+                                                   {{"a"}, 9 * kHour - 1},
+                                                   {{"a"}, 9 * kHour + 1},
+                                                   {{"a"}, 20 * kHour},
+                                                   {{"a"}, -kHour},
+                                                   {{"a"}, 11},
+                                                   {{"a"}, 9}}) {
         EXPECT_TRUE(Remove(value, event).empty()) << event.time.value_or(-1);
     }
     EXPECT_FALSE(Remove(value, {{"a"}, 5 * kHour}).empty());
@@ -375,8 +375,9 @@ TEST(EventRollup, StatisticsAreThoseOfTheEventsWithTheirEdges) {
         found.cutoffs = cutoffs;
         AddRollup(Pack(shape, events), {0, 1}, &found);
         const LeadEvents edges = Expected(events, cutoffs, shape.width);
-        AddEdges({edges.Of(Direction::kInbound).in_window, edges.Of(Direction::kOutbound).in_window},
-                 shape.width, &found);
+        AddEdges(
+            {edges.Of(Direction::kInbound).in_window, edges.Of(Direction::kOutbound).in_window},
+            shape.width, &found);
         const LeadEvents expected = Expected(events, cutoffs, std::nullopt);
         ASSERT_EQ(found.channels, expected.channels) << seed;
         for (const Direction direction :
@@ -412,8 +413,8 @@ TEST(EventRollup, DamageIsFoundOrHarmless) {
         Value value = Pack(shape, events);
         const Value other = Pack(shape, random.Events(2, 20));
         for (std::int64_t i = random.Below(4); i >= 0; --i) {
-            const auto at = static_cast<std::size_t>(
-                random.Below(static_cast<std::int64_t>(value.size())));
+            const auto at =
+                static_cast<std::size_t>(random.Below(static_cast<std::int64_t>(value.size())));
             switch (random.Below(3)) {
                 case 0:
                     value[at] = static_cast<std::uint8_t>(random.Below(256));
