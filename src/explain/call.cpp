@@ -2,6 +2,8 @@
 
 #include "pg/names.hpp"
 #include "pg/rights.hpp"
+// The standard library after the server's headers.
+#include <utility>
 
 extern "C" {
 #include "catalog/namespace.h"
@@ -25,6 +27,9 @@ namespace {
 struct Found {
     Oid function;
     Oid* types;  // what it takes, argument by argument
+    Oid result_type;
+    const char* call;  // for messages
+    bool variadic_by_name;
 };
 
 // Whether argument types follow the name.
@@ -113,7 +118,8 @@ const char* Candidates(List* name) {
     pg_unreachable();
 }
 
-Found Find(List* name, const Argument* arguments, int count) {
+FuncDetailCode Search(List* name, const Argument* arguments, int count, bool expand_variadic,
+                      Found* found) {
     Oid types[FUNC_MAX_ARGS];
     List* nodes = NIL;
     List* names = NIL;
@@ -124,16 +130,39 @@ Found Find(List* name, const Argument* arguments, int count) {
             names = lappend(names, pstrdup(arguments[i].name));
         }
     }
-    Found found{};
-    Oid result_type;
     bool returns_set;
     int variadic_count;
     Oid variadic_type;
     List* defaults;
-    const FuncDetailCode code = func_get_detail(
-        name, nodes, names, count, types, names == NIL, true, false, &found.function, &result_type,
-        &returns_set, &variadic_count, &variadic_type, &found.types, &defaults);
-    const char* call = func_signature_string(name, count, names, types);
+    const FuncDetailCode code =
+        func_get_detail(name, nodes, names, count, types, expand_variadic, true, false,
+                        &found->function, &found->result_type, &returns_set, &variadic_count,
+                        &variadic_type, &found->types, &defaults);
+    found->call = func_signature_string(name, count, names, types);
+    return code;
+}
+
+// A parameter that takes all further arguments can be named, and is given as the array that it is:
+// the server wants that argument to be the last.
+FuncDetailCode SearchVariadicByName(List* name, Argument* arguments, int count, Found* found) {
+    for (int i = count - 1; i >= 0; --i) {
+        std::swap(arguments[i], arguments[count - 1]);
+        const FuncDetailCode code = Search(name, arguments, count, false, found);
+        if (code != FUNCDETAIL_NOTFOUND) {
+            found->variadic_by_name = true;
+            return code;
+        }
+    }
+    return FUNCDETAIL_NOTFOUND;
+}
+
+Found Find(List* name, Argument* arguments, int count) {
+    Found found{};
+    FuncDetailCode code = Search(name, arguments, count, true, &found);
+    const char* call = found.call;
+    if (code == FUNCDETAIL_NOTFOUND && count > 0 && arguments[0].name != nullptr) {
+        code = SearchVariadicByName(name, arguments, count, &found);
+    }
     switch (code) {
         case FUNCDETAIL_NORMAL:
             break;
@@ -148,7 +177,7 @@ Found Find(List* name, const Argument* arguments, int count) {
         default:
             RaiseNoFunction(name, call);
     }
-    if (result_type == TRIGGEROID || result_type == EVENT_TRIGGEROID) {
+    if (found.result_type == TRIGGEROID || found.result_type == EVENT_TRIGGEROID) {
         RaiseKind(found.function, "a trigger function");
     }
     return found;
@@ -209,10 +238,9 @@ void Read(Argument* argument, Oid type) {
     argument->value = OidInputFunctionCall(input, argument->text, parameter, -1);
 }
 
-void ReadArguments(const Found& found, const char* signature, Argument* arguments,
-                   const Oid* given_types, int count) {
+void ReadArguments(const Found& found, const char* signature, Argument* arguments, int count) {
     for (int i = 0; i < count; ++i) {
-        if (given_types[i] != UNKNOWNOID || !IsReadable(found.types[i])) {
+        if (!arguments[i].untyped || !IsReadable(found.types[i])) {
             continue;
         }
         Reading reading{signature, &arguments[i], i + 1};
@@ -260,19 +288,15 @@ Node* RawArgument(const Argument& argument, int number) {
     return node;
 }
 
-struct Shape {
-    bool in_from;   // it returns rows, and says of which columns
-    bool variadic;  // its last parameter takes all further arguments
-};
-
-Shape ShapeOf(Oid function) {
+// Whether it returns rows of which it says what columns they have.
+bool StandsInFrom(Oid function) {
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
     const auto* form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-    const bool columns_known = form->prorettype != RECORDOID ||
-                               !heap_attisnull(tuple, Anum_pg_proc_proallargtypes, nullptr);
-    const Shape shape{form->proretset && columns_known, OidIsValid(form->provariadic)};
+    const bool stands =
+        form->proretset && (form->prorettype != RECORDOID ||
+                            !heap_attisnull(tuple, Anum_pg_proc_proallargtypes, nullptr));
     ReleaseSysCache(tuple);
-    return shape;
+    return stands;
 }
 
 RawStmt* SelectFrom(FuncCall* call) {
@@ -317,7 +341,8 @@ FuncExpr* CallIn(const Query* query) {
     return reinterpret_cast<FuncExpr*>(node);
 }
 
-void MakeQuery(Call* call, List* name, const Argument* arguments, int count) {
+void MakeQuery(Call* call, List* name, bool variadic_by_name, const Argument* arguments,
+               int count) {
     Oid types[FUNC_MAX_ARGS];
     List* nodes = NIL;
     call->params = makeParamList(count);
@@ -328,12 +353,11 @@ void MakeQuery(Call* call, List* name, const Argument* arguments, int count) {
                                    arguments[i].type};
     }
     FuncCall* raw = makeFuncCall(name, nodes, COERCE_EXPLICIT_CALL, -1);
-    const Shape shape = ShapeOf(call->function);
-    // By its name it is given as the array that it is.
-    raw->func_variadic = shape.variadic && count > 0 && arguments[0].name != nullptr;
-    call->source = psprintf("%s%s", shape.in_from ? "SELECT * FROM " : "SELECT ", call->signature);
+    raw->func_variadic = variadic_by_name;
+    const bool in_from = StandsInFrom(call->function);
+    call->source = psprintf("%s%s", in_from ? "SELECT * FROM " : "SELECT ", call->signature);
     call->query = linitial_node(
-        Query, pg_analyze_and_rewrite_fixedparams(shape.in_from ? SelectFrom(raw) : SelectOnly(raw),
+        Query, pg_analyze_and_rewrite_fixedparams(in_from ? SelectFrom(raw) : SelectOnly(raw),
                                                   call->source, types, count, nullptr));
     call->expression = CallIn(call->query);
     call->returns_set = call->expression->funcretset;
@@ -347,9 +371,8 @@ Call FindCall(const char* function, Argument* arguments, int count) {
         ereport(ERROR, (errcode(ERRCODE_TOO_MANY_ARGUMENTS),
                         errmsg("a function has at most %d arguments", FUNC_MAX_ARGS)));
     }
-    Oid given_types[FUNC_MAX_ARGS];
     for (int i = 0; i < count; ++i) {
-        given_types[i] = arguments[i].type;
+        arguments[i].untyped = arguments[i].type == UNKNOWNOID;
     }
     Oid wanted = InvalidOid;
     List* name;
@@ -368,8 +391,8 @@ Call FindCall(const char* function, Argument* arguments, int count) {
         RaiseAmbiguous(name, function);
     }
     pg::CheckMayExecute(found.function);
-    ReadArguments(found, call.signature, arguments, given_types, count);
-    MakeQuery(&call, name, arguments, count);
+    ReadArguments(found, call.signature, arguments, count);
+    MakeQuery(&call, name, found.variadic_by_name, arguments, count);
     if (call.expression->funcid != call.function) {
         RaiseAmbiguous(name, call.signature);
     }

@@ -18,8 +18,9 @@ struct Argument {
     Oid type;          // UNKNOWNOID: one of the two below is read, or it is NULL
     Datum value;
     bool isnull;
-    char* text;   // what the type's input function takes
-    Jsonb* json;  // what jsonb_to_record() takes
+    char* text;    // what the type's input function takes
+    Jsonb* json;   // what jsonb_to_record() takes
+    bool untyped;  // set by FindCall: the type, if any, is that of the parameter
 };
 
 struct Call {

@@ -20,7 +20,7 @@ Capture* active = nullptr;
 // A query that is running and will be captured. It lives in the query's own memory, so that it is
 // gone when the query is, however that ends.
 struct Watched {
-    dlist_node node;
+    dlist_node node;  // first
     QueryDesc* query;
     Capture* capture;
     int depth;
@@ -66,9 +66,9 @@ void Watch(QueryDesc* query) {
 }
 
 const Watched* FindWatched(const QueryDesc* query) {
-    dlist_iter iterator;
-    dlist_foreach(iterator, &watched_queries) {
-        const auto* watched = dlist_container(Watched, node, iterator.cur);
+    const dlist_node* end = &watched_queries.head;
+    for (const dlist_node* node = end->next; node != end; node = node->next) {
+        const auto* watched = reinterpret_cast<const Watched*>(node);
         if (watched->query == query && watched->capture == active) {
             return watched;
         }

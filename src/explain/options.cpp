@@ -70,7 +70,7 @@ void ReadMembers(const Jsonb* json, Options* options) {
         RaiseOption("options must be a JSON object", "Write, for instance, {\"analyze\": true}.");
     }
     JsonbIterator* iterator = JsonbIteratorInit(const_cast<JsonbContainer*>(&json->root));
-    JsonbValue name;
+    JsonbValue name{};
     JsonbValue value;
     for (JsonbIteratorToken token;
          (token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE;) {

@@ -55,6 +55,22 @@ List* ReadSource(const char* source, SQLFunctionParseInfoPtr parameters) {
     return statements;
 }
 
+struct Source {
+    const char* name;
+    const char* text;
+};
+
+// A place in the function's text is none in that of the query that asks.
+void AddContext(void* arg) {
+    const auto* source = static_cast<const Source*>(arg);
+    if (const int position = geterrposition(); position > 0 && *source->text != '\0') {
+        errposition(0);
+        internalerrposition(position);
+        internalerrquery(source->text);
+    }
+    errcontext("SQL function \"%s\"", source->name);
+}
+
 // Adds to the last query what makes its columns those that the function returns.
 void CoerceResult(List* statements, FuncExpr* call) {
     List* query_lists = NIL;
@@ -77,17 +93,18 @@ void CoerceResult(List* statements, FuncExpr* call) {
 
 List* StatementsOfSqlFunction(HeapTuple function, FuncExpr* call) {
     bool isnull;
+    const Datum body = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_prosrc, &isnull);
+    Source source{get_func_name(call->funcid), isnull ? "" : TextDatumGetCString(body)};
+    ErrorContextCallback context{error_context_stack, AddContext, &source};
+    error_context_stack = &context;
     const Datum parsed = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_prosqlbody, &isnull);
-    List* statements;
-    if (!isnull) {
-        statements = ReadParsed(TextDatumGetCString(parsed));
-    } else {
-        const Datum source = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_prosrc, &isnull);
-        statements = ReadSource(
-            TextDatumGetCString(source),
-            prepare_sql_fn_parse_info(function, reinterpret_cast<Node*>(call), call->inputcollid));
-    }
+    List* statements =
+        !isnull ? ReadParsed(TextDatumGetCString(parsed))
+                : ReadSource(source.text,
+                             prepare_sql_fn_parse_info(function, reinterpret_cast<Node*>(call),
+                                                       call->inputcollid));
     CoerceResult(statements, call);
+    error_context_stack = context.previous;
     return statements;
 }
 

@@ -1,7 +1,7 @@
 -- The materialized views of the CRM pack: what they hold, that they can be refreshed beside readers, and over which
 -- mappings they are made.
 BEGIN;
-SELECT plan(68);
+SELECT plan(69);
 SET client_min_messages = error;
 SET TimeZone = 'Pacific/Kiritimati';  -- 14 hours before UTC: days of the session are not those of the views
 
@@ -86,8 +86,9 @@ SELECT is(min(refreshed_at), now(), 'refreshed_at is the time of the refresh') F
 
 -- mv_rlhf_sessions_daily
 SELECT set_eq('SELECT day, user_id, sessions, accepted, rejected, ratings, average_rating, leads FROM mv_rlhf_sessions_daily',
-  $$SELECT date(created_at AT TIME ZONE 'UTC'), user_id, count(*), sum((accepted IS TRUE)::int), sum((accepted IS FALSE)::int),
-           count(rating), avg(rating), count(DISTINCT lead_id) FROM rlhf_feedback_sessions GROUP BY 1, 2$$,
+  $$SELECT date(created_at AT TIME ZONE 'UTC'), user_id, count(*) AS n, sum((accepted IS TRUE)::int) AS yes,
+           sum((accepted IS FALSE)::int) AS no, count(rating) AS ratings, avg(rating), count(DISTINCT lead_id) AS leads
+      FROM rlhf_feedback_sessions GROUP BY 1, 2$$,
   'mv_rlhf_sessions_daily equals plain SQL');
 SELECT is(ARRAY[min(day), max(day)], '{2026-03-01,2026-03-09}'::date[], 'days are those of UTC') FROM mv_rlhf_sessions_daily;
 SELECT is(sum(sessions), 201::numeric) FROM mv_rlhf_sessions_daily;
@@ -124,6 +125,14 @@ SELECT is(count(*), 39::bigint) FROM mv_hot_leads;
 SELECT results_eq('SELECT day, sessions FROM mv_rlhf_sessions_daily WHERE user_id = pg_temp.rep(7) ORDER BY 1',
   $$VALUES (date '2026-05-01', 1::bigint), (date '2026-05-02', 1)$$, 'a day ends at midnight of UTC');
 SELECT is(count(*), 3::bigint) FROM mv_template_performance;
+
+-- EXPLAIN of a call of p_score_batch or of the statistics names no table where they are not inlined; explain_rpc does (X23).
+CREATE FUNCTION pg_temp.plan(function text, VARIADIC arguments text[]) RETURNS text LANGUAGE sql AS $$
+  SELECT string_agg(line, E'\n') FROM freshcrm.explain_rpc(function, VARIADIC arguments) AS e (line)
+$$;
+SELECT matches(pg_temp.plan('pack.calculate_lead_event_stats', pg_temp.rep(1)::text, '2026-01-01Z', '2026-01-08Z'),
+  '^Function: calculate_lead_event_stats.*Inlined: true.*message_events', 'the plan inside calculate_lead_event_stats, its last argument left out');
+SELECT matches(pg_temp.plan('p_score_batch', ARRAY[pg_temp.lead(1)]::text), 'message_events', 'the plan inside p_score_batch');
 
 -- Nobody but the owner may read them.
 CREATE ROLE freshcrm_test_reader;

@@ -6,6 +6,8 @@ INSERT INTO event SELECT n, CASE WHEN n % 2 = 0 THEN 'explain_rpc_reader' ELSE '
   FROM generate_series(1, 10000) AS n;
 CREATE INDEX event_lead ON event (lead, at);
 ANALYZE event;
+-- How many rows are fetched would depend on when the table was vacuumed.
+SET enable_indexonlyscan = off;
 
 CREATE FUNCTION of_lead(p_lead int, p_since timestamptz DEFAULT '2026-01-01Z') RETURNS SETOF event LANGUAGE sql STABLE
   AS 'SELECT * FROM event WHERE event.lead = p_lead AND at >= p_since ORDER BY at';
@@ -13,7 +15,7 @@ CREATE FUNCTION total(p_lead int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT 
 CREATE FUNCTION total_atomic(p_lead int) RETURNS bigint LANGUAGE sql STABLE
 BEGIN ATOMIC SELECT count(*) FROM event WHERE lead = p_lead; END;
 CREATE FUNCTION of_lead_plpgsql(p_lead int) RETURNS SETOF event LANGUAGE plpgsql STABLE
-  AS 'BEGIN RETURN QUERY SELECT * FROM event WHERE event.lead = p_lead ORDER BY at; END';
+  AS 'BEGIN RETURN QUERY SELECT * FROM event WHERE event.lead = p_lead; END';
 
 -- EXPLAIN of the call shows nothing of what is inside
 EXPLAIN (COSTS OFF) SELECT * FROM of_lead_plpgsql(7);
@@ -67,7 +69,7 @@ BEGIN
 END $$;
 SELECT freshcrm.explain_rpc_with('report', '[1, 3]', '{"costs": false, "analyze": true, "timing": false, "summary": false}');
 -- With analyze it does what it does
-SELECT count(*) FROM freshcrm.explain_rpc_with('look', '[7]', '{"analyze": true}');
+SELECT count(*) > 10 FROM freshcrm.explain_rpc_with('look', '[7]', '{"analyze": true}');
 SELECT lead FROM log;
 BEGIN READ ONLY;
 SELECT count(*) > 0 FROM freshcrm.explain_rpc('look', 7);
@@ -86,7 +88,7 @@ CREATE SCHEMA explain_rpc_other;
 CREATE TABLE explain_rpc_other.event (id int);
 CREATE FUNCTION elsewhere() RETURNS SETOF int LANGUAGE sql STABLE SET search_path = explain_rpc_other SET enable_seqscan = off
   AS 'SELECT id FROM event WHERE id = 1';
-SELECT freshcrm.explain_rpc_with('elsewhere', '{}', '{"costs": false, "verbose": true}');
+SELECT freshcrm.explain_rpc_with('elsewhere', '{}', '{"costs": false, "verbose": true, "settings": true}');
 SHOW search_path;
 SHOW enable_seqscan;
 CREATE FUNCTION broken() RETURNS SETOF int LANGUAGE sql STABLE SET search_path = explain_rpc_other SET check_function_bodies = off AS 'SELECT nothing FROM event';
@@ -101,9 +103,9 @@ CREATE TABLE part3 PARTITION OF part FOR VALUES IN (3);
 CREATE FUNCTION of_part(p int DEFAULT 2) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM part WHERE k = p';
 SELECT freshcrm.explain_rpc_with('of_part', '{}', '{"costs": false}');
 -- Polymorphic, variadic, arrays, composites, JSON, immutable
-CREATE FUNCTION any_of(VARIADIC ids int[]) RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT id FROM event WHERE id = ANY (ids)';
-SELECT freshcrm.explain_rpc_with('any_of', '[1, 2]', '{"costs": false}');
-SELECT freshcrm.explain_rpc_with('any_of', '{"ids": [1, 2, 3]}', '{"costs": false}');
+CREATE FUNCTION any_of(p_lead int, VARIADIC ids int[]) RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT id FROM event WHERE id = ANY (ids) AND lead = p_lead';
+SELECT freshcrm.explain_rpc_with('any_of', '[7, 1, 2]', '{"costs": false}');
+SELECT freshcrm.explain_rpc_with('any_of', '{"ids": [1, 2, 3], "p_lead": 7}', '{"costs": false}');
 CREATE FUNCTION same(a anyelement) RETURNS SETOF anyelement LANGUAGE sql STABLE AS 'SELECT a FROM event WHERE id = 1 AND note = a::text';
 SELECT line FROM freshcrm.explain_rpc('same', 7::bigint) AS e (line) WHERE line ~ 'Filter|Inlined';
 CREATE FUNCTION of_json(j jsonb, e event) RETURNS SETOF int LANGUAGE sql STABLE AS $$SELECT id FROM event WHERE id = (j->>'id')::int AND lead = (e).lead$$;
@@ -180,7 +182,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
   GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
   RETURN NEXT code || ': ' || message;
-  RETURN NEXT '  ' || detail || ' | ' || hint || ' | ' || split_part(context, E'\n', 1);
+  RETURN NEXT '  ' || detail || ' | ' || hint || ' | ' || coalesce(substring(context FROM 'argument[^\n]*'), '');
 END $$;
 \set ECHO all
 SELECT error_of(query) FROM (VALUES
