@@ -31,7 +31,8 @@ int CountColumns(Oid view) {
 // What a change of the column is patched as; null when it is not.
 Bitmapset* PatchedBy(const Source& source, AttrNumber attnum) {
     const RowPatch* patch = source.patch;
-    if (patch == nullptr || (patch->copies && bms_is_member(attnum, patch->fixed))) {
+    if (patch == nullptr || patch->adds_only ||
+        (patch->copies && bms_is_member(attnum, patch->fixed))) {
         return nullptr;
     }
     if (!patch->copies) {
@@ -95,8 +96,9 @@ Datum Applied(const Lineage* lineage, const Source& source) {
     const RowPatch* patch = source.patch;
     const Bitmapset* of_rows = patch != nullptr && !patch->copies ? patch->effect.columns : nullptr;
     PushPair(&words, "INSERT", source.of_rows, of_rows);
-    PushPair(&words, "DELETE", source.of_rows,
-             patch != nullptr && patch->grouped && patch->rows < 0 ? nullptr : of_rows);
+    const bool of_gone =
+        patch != nullptr && !patch->adds_only && (!patch->grouped || patch->rows >= 0);
+    PushPair(&words, "DELETE", source.of_rows, of_gone ? of_rows : nullptr);
     PushText(&words, WJB_KEY, "UPDATE");
     (void)pushJsonbValue(&words.state, WJB_BEGIN_OBJECT, nullptr);
     for (int i = -1; (i = bms_next_member(source.watched, i)) >= 0;) {

@@ -109,7 +109,7 @@ Datum Gather(PatchColumn* column, Datum a, Datum b) {
 }
 
 void Add(PatchColumn* column, Delta* delta, bool comes, Datum value) {
-    if (column->feed == Feed::kMerge && (!comes || delta->count > kMostMerged)) {
+    if (column->feed == Feed::kMerge && delta->count > kMostMerged) {
         delta->uncertain = true;
         return;
     }

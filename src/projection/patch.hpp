@@ -40,6 +40,7 @@ struct PatchColumn {
 struct RowPatch {
     bool copies;       // of the one row that belongs to a key; else aggregates of many
     Bitmapset* fixed;  // copies: attributes whose change is no patch
+    bool adds_only;    // aggregates: what a row that goes leaves is not known
     bool grouped;      // aggregates: a key has a row as long as there are rows with the key
     int rows;          // grouped: the column of the view that says how many, from 0; -1 for none
     Expr* condition;   // copies: what must hold for the old and the new row; grouped: of rows that

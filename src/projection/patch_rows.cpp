@@ -62,12 +62,14 @@ void AddImages(RowReader* reader, const Datum* start, TupleTableSlot* before,
     }
 }
 
-// Whether it is known, or will be, that the group of an old row still has rows: where nothing
-// counts them, because the new one, null when it is another's, is among them.
-bool LeavesGroup(RowReader* reader, TupleTableSlot* after) {
+// Whether it is known, or will be, what an old row leaves: what it adds to can be told without it,
+// and the group still has rows. Where nothing counts them, that is because the new one, null when
+// it is another's, is among them.
+bool KnowsWhatIsLeft(RowReader* reader, TupleTableSlot* after) {
     RowPatch* patch = reader->changes->source->patch;
-    return !patch->grouped || patch->rows >= 0 ||
-           (after != nullptr && ConditionHolds(patch, after, reader->expressions));
+    return !patch->adds_only &&
+           (!patch->grouped || patch->rows >= 0 ||
+            (after != nullptr && ConditionHolds(patch, after, reader->expressions)));
 }
 
 // Of an aggregate: nothing equals a NULL.
@@ -84,7 +86,7 @@ bool PatchAggregate(RowReader* reader, TupleTableSlot* before, TupleTableSlot* a
     }
     const bool same = old_kind == StartKind::kComplete && new_kind == StartKind::kComplete &&
                       SameStart(&reader->changes->starts[0], old_start, new_start);
-    if (old_kind == StartKind::kComplete && !LeavesGroup(reader, same ? after : nullptr)) {
+    if (old_kind == StartKind::kComplete && !KnowsWhatIsLeft(reader, same ? after : nullptr)) {
         return false;
     }
     if (same) {

@@ -37,6 +37,7 @@ RowPatch* NewPatch(const List* fed) {
     foreach (cell, fed) {
         const auto* column = static_cast<PatchColumn*>(lfirst(cell));
         may_fail = may_fail || column->feed == Feed::kSum || column->feed == Feed::kMerge;
+        patch->adds_only = patch->adds_only || column->feed == Feed::kMerge;
         patch->effect.columns = bms_add_member(patch->effect.columns, column->column + 1);
         patch->columns[patch->column_count++] = *column;
     }

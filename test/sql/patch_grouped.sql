@@ -66,6 +66,31 @@ DELETE FROM deals WHERE id IN (20, 31);
 COMMIT;
 SELECT * FROM freshcrm.verify_projection('counted_hot') UNION ALL SELECT * FROM freshcrm.verify_projection('summed_hot');
 
+-- Packed events: one that comes is added to them, one that goes or changes is not taken away, and too many at once are packed anew.
+CREATE TABLE events (id int PRIMARY KEY, lead int, at timestamptz, kind text, channel varchar(9));
+CREATE INDEX ON events (lead);
+SELECT freshcrm.create_event_rollup('events', '{lead}', 'at', '1 hour', '{kind,channel}');
+SELECT applied FROM freshcrm.explain_projection('events_rollup');
+CREATE FUNCTION packed(statement text, OUT patched bigint, OUT otherwise bigint, OUT wrong text) LANGUAGE plpgsql AS $$
+DECLARE
+  before freshcrm.projections;
+BEGIN
+  SELECT * INTO before FROM freshcrm.projections WHERE projection = 'events_rollup'::regclass;
+  EXECUTE statement;
+  SELECT a.keys_patched - before.keys_patched, a.keys_narrow + a.keys_whole_row - before.keys_narrow - before.keys_whole_row,
+         (SELECT string_agg(format('%s %s', d.difference, d.key), ', ') FROM freshcrm.verify_projection('events_rollup') AS d)
+    INTO patched, otherwise, wrong FROM freshcrm.projections AS a WHERE projection = 'events_rollup'::regclass;
+END
+$$;
+SELECT * FROM packed($$INSERT INTO events VALUES (1, 1, '2026-01-01 10:00', 'in', 'mail')$$);
+SELECT * FROM packed($$INSERT INTO events VALUES (2, 1, '2026-01-01 12:30', 'in', 'mail'), (3, 1, '2026-01-01 09:00', 'in', 'mail'), (4, 1, NULL, NULL, 'fax')$$);
+SELECT * FROM packed($$INSERT INTO events SELECT 100 + n, 1, 'infinity', 'out', NULL FROM generate_series(1, 200) AS n$$);
+SELECT * FROM packed($$INSERT INTO events SELECT 1000 + n, 1, '2026-01-01'::timestamptz + n * interval '7 min', 'out', 'x' FROM generate_series(1, 300) AS n$$);
+SELECT * FROM packed($$UPDATE events SET at = at - interval '1 day' WHERE id = 2$$);
+SELECT * FROM packed($$DELETE FROM events WHERE id = 3$$);
+SELECT * FROM packed($$DELETE FROM events$$);
+SELECT count(*) FROM events_rollup;
+
 -- Not of this kind: equal keys that look otherwise, groups that HAVING chooses, an average, another column than the key.
 CREATE TABLE parts (id int PRIMARY KEY, size numeric, name text, amount int);
 CREATE VIEW by_size AS SELECT size, count(*) FROM parts WHERE size IS NOT NULL GROUP BY size;

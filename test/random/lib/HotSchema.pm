@@ -118,6 +118,8 @@ my @VIEWS = (
     [ 'counted', 'customer_id, status', q{SELECT l.customer_id, l.status, count(*) AS leads, sum(l.region_id) AS regions, max(l.id) AS newest
         FROM leads l WHERE l.customer_id IS NOT NULL AND l.status IS NOT NULL AND l.region_id > 1 GROUP BY l.customer_id, l.status} ],
     [ 'noted', 'lead_id', q{SELECT n.lead_id, max(n.at) AS latest, min(n.body) AS least FROM notes n WHERE n.lead_id IS NOT NULL GROUP BY n.lead_id} ],
+    [ 'packed', 'lead_id', q{SELECT n.lead_id, freshcrm.event_rollup('1 hour', to_timestamp(n.at * 1000), n.body) AS events
+        FROM notes n WHERE n.lead_id IS NOT NULL GROUP BY n.lead_id} ],
     [ 'of_region', 'id', q{SELECT r.id, r.name, count(l.id) AS leads, sum(l.amount) AS amount, string_agg(DISTINCT c.name, ',' ORDER BY c.name) AS names
         FROM regions r LEFT JOIN customers c ON c.region_id = r.id LEFT JOIN leads l ON l.customer_id = c.id GROUP BY r.id} ],
     [ 'pairs', 'lead_id, tag', q{SELECT l.id AS lead_id, t.tag, c.name
