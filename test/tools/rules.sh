@@ -158,6 +158,7 @@ rule_security_definer() {
 public_functions="'etag', 'row_etag', 'etag_agg', 'etag_set', 'sha256_hex', 'collection_etag', 'capture', 'guard_target', 'flush', 'wait_for', 'applied', 'crm_mapped_columns', 'crm_cockpit_query'"
 public_functions+=", 'conditional', 'check_match', 'raise_response', 'header_fields', 'set_http', 'count_response', 'respond',
     'text_settings', 'member_names', 'page_etag', 'requested_projection', 'answer_request', 'pre_request', 'scope_condition', 'conditional_get'"
+public_functions+=", 'lead_event_stats', 'event_stats'"
 
 rule_public_functions() {
     query "SELECT proname FROM $members JOIN pg_proc AS p ON classid = 'pg_proc'::regclass AND objid = p.oid
