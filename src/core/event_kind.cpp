@@ -54,8 +54,9 @@ class Words {
         if (word.empty() || word.size() > kLongestWord) {
             return std::nullopt;
         }
-        const std::optional<unsigned> found = Find(BytesOf(word));
-        return found.has_value() ? found : FindInSmallLetters(word);
+        const Bytes bytes = BytesOf(word);
+        const std::optional<unsigned> found = Find(bytes);
+        return found.has_value() || !MayHaveCapitals(bytes) ? found : FindInSmallLetters(word);
     }
 
   private:
@@ -71,6 +72,12 @@ class Words {
         // The multiplier of Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4).
         constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15;
         return ((bytes.head ^ (bytes.tail * 31) ^ bytes.size) * kGolden) >> 56;
+    }
+
+    // A byte that has this bit is no capital letter.
+    static constexpr bool MayHaveCapitals(const Bytes& bytes) noexcept {
+        constexpr std::uint64_t kSmall = 0x2020202020202020;
+        return (bytes.head & bytes.tail & kSmall) != kSmall;
     }
 
     std::optional<unsigned> Find(const Bytes& bytes) const noexcept {
