@@ -10,18 +10,27 @@
 
 extern "C" {
 #include "access/genam.h"
+#include "utils/relcache.h"
 #include "utils/snapshot.h"
 }
 
 namespace freshcrm::pg {
 
-// Calls `row` with the latest version of each row that the scan leads to, until it returns false,
-// but for those that another transaction has inserted, updated, deleted or locked and that has not
-// ended. It is looked at while its page is locked: it must be short, and copy what it keeps.
+// What is called with the latest version of a row and its root, to which the index leads; returns
+// whether it wants more. It runs while the page is locked: it must be short, and copy what it
+// keeps.
+using FreeRowHandler = bool (*)(void* arg, HeapTuple tuple, ItemPointer root);
+
+// Calls `row` for each row that the scan leads to, until it returns false, but for those that
+// another transaction has inserted, updated, deleted or locked and that has not ended.
 //
 // The scan is one with `dirty`, made by InitDirtySnapshot(), of a table of the access method heap.
 // Such a scan does not count as a read at SERIALIZABLE.
-void EachFreeRow(IndexScanDesc scan, SnapshotData* dirty, bool (*row)(void* arg, HeapTuple tuple),
-                 void* arg);
+void EachFreeRow(IndexScanDesc scan, SnapshotData* dirty, FreeRowHandler row, void* arg);
+
+// The same for what is at a root that was found before, and may be another row by now, or none. Its
+// block must exist.
+void FreeRowAt(Relation table, ItemPointer root, SnapshotData* dirty, FreeRowHandler row,
+               void* arg);
 
 }  // namespace freshcrm::pg

@@ -95,7 +95,8 @@ Datum Applied(const Lineage* lineage, const Source& source) {
     const RowPatch* patch = source.patch;
     const Bitmapset* of_rows = patch != nullptr && !patch->copies ? patch->effect.columns : nullptr;
     PushPair(&words, "INSERT", source.of_rows, of_rows);
-    PushPair(&words, "DELETE", source.of_rows, of_rows);
+    PushPair(&words, "DELETE", source.of_rows,
+             patch != nullptr && patch->grouped && patch->rows < 0 ? nullptr : of_rows);
     PushText(&words, WJB_KEY, "UPDATE");
     (void)pushJsonbValue(&words.state, WJB_BEGIN_OBJECT, nullptr);
     for (int i = -1; (i = bms_next_member(source.watched, i)) >= 0;) {

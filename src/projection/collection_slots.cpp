@@ -9,13 +9,12 @@
 
 extern "C" {
 #include "access/genam.h"
-#include "access/nbtree.h"
 #include "access/table.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
+#include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
-#include "utils/typcache.h"
 }
 
 namespace freshcrm::projection {
@@ -82,43 +81,37 @@ void ReadSlots(ScanKey keys, int count, Snapshot snapshot, Read read) {
     table_close(table, AccessShareLock);
 }
 
-void UpdateHash(core::Sha256* hash, const ScopeColumn& column, Datum value) {
-    const auto update = [&](const void* data, Size size) {
-        const auto length = static_cast<std::uint32_t>(size);
-        hash->Update(&length, sizeof(length));
-        hash->Update(data, size);
-    };
-    if (column.by_value) {
-        // Above what the type has, a Datum may be anything.
-        const Datum bytes = value << (8 * (sizeof(Datum) - static_cast<Size>(column.length)));
-        update(&bytes, sizeof(bytes));
-    } else if (column.length > 0) {
-        update(DatumGetPointer(value), static_cast<Size>(column.length));
-    } else if (column.length == -1) {
-        const auto* bytes = reinterpret_cast<const struct varlena*>(PG_DETOAST_DATUM_PACKED(value));
-        Size size = VARSIZE_ANY_EXHDR(bytes);
-        while (column.padded && size > 0 && VARDATA_ANY(bytes)[size - 1] == ' ') {
-            --size;
-        }
-        update(VARDATA_ANY(bytes), size);
-    } else {
-        update(DatumGetCString(value), std::strlen(DatumGetCString(value)));
-    }
-}
-
 // A slot that nobody else is writing.
 struct Candidate {
     ItemPointerData tid;
     core::MultisetHash hash;
+    ItemPointerData root;
     bool own;  // written by this transaction
 };
+
+// Where this session has last written a scope: most often nobody else is writing there now, and the
+// index need not be asked. Whatever has become of the row since, it is looked at again.
+struct Hint {
+    int32 collection;  // 0: none
+    ScopeKey scope;
+    ItemPointerData root;
+};
+constexpr std::uint32_t kHints = 4096;
+Hint hints[kHints];
+
+// So often the index is asked all the same, whether there are too many slots.
+constexpr std::uint32_t kLookAround = 64;
+std::uint32_t writes = 0;
 
 }  // namespace
 
 struct SlotWriter {
     Relation table;
-    Relation index;
+    BlockNumber blocks;  // at least
     SnapshotData latest;
+    int32 collection;  // that is being written
+    ScopeKey scope;
+    Relation index;  // these are null until the index is asked
     IndexScanDesc scan;
     TupleTableSlot* written;
     bytea* sum;
@@ -128,20 +121,44 @@ struct SlotWriter {
 
 namespace {
 
-bool AddCandidate(void* arg, HeapTuple tuple) {
+Hint* HintFor(int32 collection, const ScopeKey& scope) {
+    std::uint32_t place;
+    std::memcpy(&place, scope.bytes, sizeof(place));
+    return &hints[(place + static_cast<std::uint32_t>(collection)) % kHints];
+}
+
+bool AddCandidate(void* arg, HeapTuple tuple, ItemPointer root) {
     auto* writer = static_cast<SlotWriter*>(arg);
     Datum values[kSlotColumns];
     bool nulls[kSlotColumns];
     heap_deform_tuple(tuple, RelationGetDescr(writer->table), values, nulls);
-    writer->candidates[writer->count++] = {
-        tuple->t_self, HashOf(values[kRows - 1], values[kSum - 1]),
-        TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data))};
+    if (DatumGetInt32(values[kCollection - 1]) == writer->collection &&
+        std::memcmp(DatumGetPointer(values[kScope - 1]), writer->scope.bytes, sizeof(ScopeKey)) ==
+            0) {
+        writer->candidates[writer->count++] = {
+            tuple->t_self, HashOf(values[kRows - 1], values[kSum - 1]), *root,
+            TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data))};
+    }
     return writer->count < kMostCandidates;
 }
 
-void FindCandidates(SlotWriter* writer, int32 collection, const ScopeKey& scope) {
+void FindByHint(SlotWriter* writer) {
+    Hint* hint = HintFor(writer->collection, writer->scope);
+    writer->count = 0;
+    if (hint->collection == writer->collection &&
+        std::memcmp(hint->scope.bytes, writer->scope.bytes, sizeof(ScopeKey)) == 0 &&
+        ItemPointerGetBlockNumber(&hint->root) < writer->blocks) {
+        pg::FreeRowAt(writer->table, &hint->root, &writer->latest, AddCandidate, writer);
+    }
+}
+
+void FindByIndex(SlotWriter* writer) {
+    if (writer->scan == nullptr) {
+        writer->index = index_open(SlotRelation("collection_slot_scope"), RowExclusiveLock);
+        writer->scan = index_beginscan(writer->table, writer->index, &writer->latest, 2, 0);
+    }
     ScanKeyData keys[2];
-    InitKeys(keys, collection, &scope);
+    InitKeys(keys, writer->collection, &writer->scope);
     index_rescan(writer->scan, keys, 2, nullptr, 0);
     writer->count = 0;
     pg::EachFreeRow(writer->scan, &writer->latest, AddCandidate, writer);
@@ -171,13 +188,12 @@ bool LockAtOnce(SlotWriter* writer, Candidate* candidate) {
     return result == TM_Ok;
 }
 
-void PutRow(SlotWriter* writer, int32 collection, const ScopeKey& scope,
-            const core::MultisetHash& hash) {
+void PutRow(SlotWriter* writer, const core::MultisetHash& hash) {
     TupleTableSlot* row = ExecClearTuple(writer->written);
     const auto bytes = core::ToBytes(hash.sum);
     std::memcpy(VARDATA(writer->sum), bytes.data(), bytes.size());
-    row->tts_values[kCollection - 1] = Int32GetDatum(collection);
-    row->tts_values[kScope - 1] = PointerGetDatum(&scope);
+    row->tts_values[kCollection - 1] = Int32GetDatum(writer->collection);
+    row->tts_values[kScope - 1] = PointerGetDatum(writer->scope.bytes);
     row->tts_values[kRows - 1] = Int64GetDatum(hash.rows);
     row->tts_values[kSum - 1] = PointerGetDatum(writer->sum);
     std::memset(row->tts_isnull, 0, kSlotColumns);
@@ -213,6 +229,7 @@ bool TryUpdate(SlotWriter* writer, Candidate* candidate) {
         GetActiveSnapshot(), Crosscheck(), kLockFirst, &failure, &mode, &entries);
     if (result == TM_Ok && pg::InAllIndexes(entries)) {
         InsertIndexEntries(writer, true);
+        candidate->root = writer->written->tts_tid;
     }
     return result == TM_Ok;
 }
@@ -238,43 +255,33 @@ core::MultisetHash Fold(SlotWriter* writer) {
     return last->hash;
 }
 
-}  // namespace
+void Remember(const SlotWriter* writer, const ItemPointerData& root) {
+    *HintFor(writer->collection, writer->scope) = {writer->collection, writer->scope, root};
+}
 
-ScopeKey ScopeKeyOf(const ScopeColumn* columns, int count, const Datum* values, const bool* nulls) {
-    core::Sha256 hash;
-    for (int i = 0; i < count; ++i) {
-        hash.Update(&nulls[i], sizeof(bool));
-        if (!nulls[i]) {
-            UpdateHash(&hash, columns[i], values[i]);
+// Returns whether one of the candidates was free indeed.
+bool TryCandidates(SlotWriter* writer, const core::MultisetHash& change) {
+    for (int i = 0; i < writer->count; ++i) {
+        Candidate* candidate = &writer->candidates[i];
+        core::MultisetHash hash = candidate->hash;
+        hash.Merge(change);
+        PutRow(writer, hash);
+        if (hash.IsZero() ? TryDelete(writer, candidate) : TryUpdate(writer, candidate)) {
+            Remember(writer, candidate->root);
+            return true;
         }
     }
-    const auto digest = hash.Finish();
-    ScopeKey key;
-    std::memcpy(key.bytes, digest.data(), sizeof(key.bytes));
-    return key;
+    return false;
 }
 
-// What a btree asks that keeps equal values once (deduplication). Of character(n) the server says
-// no, whose blanks at the end do not count: here they do not either.
-bool IsScopeType(Oid type, Oid collation) {
-    const Oid base = getBaseType(type);
-    const TypeCacheEntry* cached =
-        lookup_type_cache(base == BPCHAROID ? TEXTOID : base, TYPECACHE_BTREE_OPFAMILY);
-    if (!OidIsValid(cached->btree_opf)) {
-        return false;
-    }
-    const Oid test = get_opfamily_proc(cached->btree_opf, cached->btree_opintype,
-                                       cached->btree_opintype, BTEQUALIMAGE_PROC);
-    return OidIsValid(test) && DatumGetBool(OidFunctionCall1Coll(
-                                   test, collation, ObjectIdGetDatum(cached->btree_opintype)));
-}
+}  // namespace
 
 SlotWriter* OpenSlots() {
     auto* writer = static_cast<SlotWriter*>(palloc0(sizeof(SlotWriter)));
     writer->table = table_open(SlotRelation("collection_slot"), RowExclusiveLock);
-    writer->index = index_open(SlotRelation("collection_slot_scope"), RowExclusiveLock);
+    // Nobody makes it shorter while it is locked.
+    writer->blocks = RelationGetNumberOfBlocks(writer->table);
     InitDirtySnapshot(writer->latest);
-    writer->scan = index_beginscan(writer->table, writer->index, &writer->latest, 2, 0);
     writer->written = MakeSingleTupleTableSlot(RelationGetDescr(writer->table), &TTSOpsVirtual);
     writer->sum = static_cast<bytea*>(palloc(VARHDRSZ + sizeof(core::Wide)));
     SET_VARSIZE(writer->sum, VARHDRSZ + sizeof(core::Wide));
@@ -283,7 +290,15 @@ SlotWriter* OpenSlots() {
 
 void AddToScope(SlotWriter* writer, int32 collection, const ScopeKey& scope,
                 const core::MultisetHash& change) {
-    FindCandidates(writer, collection, scope);
+    writer->collection = collection;
+    writer->scope = scope;
+    if (++writes % kLookAround != 0) {
+        FindByHint(writer);
+        if (TryCandidates(writer, change)) {
+            return;
+        }
+    }
+    FindByIndex(writer);
     if (writer->count > 0) {
         std::swap(writer->candidates[0], writer->candidates[FirstCandidate(writer)]);
     }
@@ -291,23 +306,19 @@ void AddToScope(SlotWriter* writer, int32 collection, const ScopeKey& scope,
     if (writer->count > kManySlots) {
         more.Merge(Fold(writer));
     }
-    for (int i = 0; i < writer->count; ++i) {
-        Candidate* candidate = &writer->candidates[i];
-        core::MultisetHash hash = candidate->hash;
-        hash.Merge(more);
-        PutRow(writer, collection, scope, hash);
-        if (hash.IsZero() ? TryDelete(writer, candidate) : TryUpdate(writer, candidate)) {
-            return;
-        }
+    if (!TryCandidates(writer, more)) {
+        PutRow(writer, more);
+        InsertSlot(writer);
+        Remember(writer, writer->written->tts_tid);
     }
-    PutRow(writer, collection, scope, more);
-    InsertSlot(writer);
 }
 
 void CloseSlots(SlotWriter* writer) {
-    index_endscan(writer->scan);
+    if (writer->scan != nullptr) {
+        index_endscan(writer->scan);
+        index_close(writer->index, NoLock);
+    }
     ExecDropSingleTupleTableSlot(writer->written);
-    index_close(writer->index, NoLock);
     table_close(writer->table, NoLock);
     pfree(writer->sum);
     pfree(writer);
@@ -349,7 +360,9 @@ Fill FindFill(int32 collection, Snapshot snapshot) {
 
 void MarkFilled(int32 collection) {
     SlotWriter* writer = OpenSlots();
-    PutRow(writer, collection, kMark, {});
+    writer->collection = collection;
+    writer->scope = kMark;
+    PutRow(writer, {});
     InsertSlot(writer);
     CloseSlots(writer);
     CommandCounterIncrement();

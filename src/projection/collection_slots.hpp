@@ -12,25 +12,11 @@
 // Above READ COMMITTED a transaction may see an older version of a slot than the latest. Were it to
 // write a newer one it would see both, its own and that older one: only versions that its snapshot
 // sees are written then.
-//
-// Slots are found by a hash of the bytes of the scope's values: only columns of types whose values
-// are equal just when their bytes are can be scope columns (IsScopeType()). Those bytes mean
-// nothing in another database, where enum labels have other OIDs, nor need they: slots are not
-// dumped.
 #pragma once
 
-#include "projection/collection.hpp"
+#include "projection/scope_key.hpp"
 
 namespace freshcrm::projection {
-
-struct ScopeKey {
-    std::uint8_t bytes[16];
-};
-
-// One for all rows where there is no scope column. May leave garbage in the current context.
-ScopeKey ScopeKeyOf(const ScopeColumn* columns, int count, const Datum* values, const bool* nulls);
-
-bool IsScopeType(Oid type, Oid collation);
 
 // Adds to the hashes of scopes. What it writes is seen by later commands only, so that it writes a
 // scope once a command.

@@ -1,5 +1,6 @@
 #include "projection/harmless.hpp"
 
+#include "pg/relabel.hpp"
 #include "pg/tree_walker.hpp"
 
 extern "C" {
@@ -65,14 +66,41 @@ bool IsHarmless(const Expr* expression) {
 
 namespace {
 
-// A column, or what a sum widens it to.
+bool IsPlainColumn(const Expr* value) {
+    return IsA(value, Var) && IsHarmlessType(reinterpret_cast<const Var*>(value)->vartype);
+}
+
+// A constant, a column as it is, or an array of such.
+bool IsPlainArgument(const Node* node) {
+    if (IsA(node, ArrayExpr)) {
+        ListCell* cell;
+        foreach (cell, reinterpret_cast<const ArrayExpr*>(node)->elements) {
+            if (!IsPlainArgument(static_cast<Node*>(lfirst(cell)))) {
+                return false;
+            }
+        }
+        return true;
+    }
+    node = pg::WithoutRelabel(const_cast<Node*>(node));
+    return IsA(node, Const) || IsPlainColumn(reinterpret_cast<const Expr*>(node));
+}
+
+// A column, what a sum widens it to, or what this extension makes of columns.
 bool IsPlainValue(const PatchColumn& column) {
     const Expr* value = column.value;
+    if (column.feed == Feed::kMerge) {
+        ListCell* cell;
+        foreach (cell, reinterpret_cast<const FuncExpr*>(value)->args) {
+            if (!IsPlainArgument(static_cast<Node*>(lfirst(cell)))) {
+                return false;
+            }
+        }
+        return true;
+    }
     if (column.feed == Feed::kSum && IsA(value, FuncExpr)) {
         value = static_cast<Expr*>(linitial(reinterpret_cast<const FuncExpr*>(value)->args));
     }
-    return value == nullptr ||
-           (IsA(value, Var) && IsHarmlessType(reinterpret_cast<const Var*>(value)->vartype));
+    return value == nullptr || IsPlainColumn(value);
 }
 
 }  // namespace

@@ -15,6 +15,9 @@ namespace {
 constexpr Size kBlock = 65536;
 constexpr Size kFirstBlock = 512;
 
+// To merge more rows of a key one by one takes longer than to compute the aggregate.
+constexpr int kMostMerged = 256;
+
 Size PatchSize(const RowPatch* patch) {
     return offsetof(Patch, deltas) + sizeof(Delta) * static_cast<Size>(patch->column_count);
 }
@@ -94,6 +97,7 @@ Datum Gather(PatchColumn* column, Datum a, Datum b) {
         case Feed::kMin:
             return Compare(column, a, b) >= 0 ? a : b;
         case Feed::kSum:
+        case Feed::kMerge:
             return FunctionCall2Coll(&column->function, column->collation, a, b);
         case Feed::kAnd:
             return BoolGetDatum(DatumGetBool(a) && DatumGetBool(b));
@@ -105,6 +109,10 @@ Datum Gather(PatchColumn* column, Datum a, Datum b) {
 }
 
 void Add(PatchColumn* column, Delta* delta, bool comes, Datum value) {
+    if (column->feed == Feed::kMerge && (!comes || delta->count > kMostMerged)) {
+        delta->uncertain = true;
+        return;
+    }
     bool* any = comes ? &delta->added : &delta->removed;
     Datum* total = comes ? &delta->add : &delta->remove;
     const bool outer = column->feed == Feed::kMax || column->feed == Feed::kMin;
@@ -306,6 +314,12 @@ bool ApplyDelta(PatchColumn* column, const Delta* delta, Datum* value, bool* nul
             return ApplyOuter(column, delta, value, null);
         case Feed::kSum:
             return ApplySum(column, delta, value, null);
+        case Feed::kMerge:
+            if (delta->added) {
+                *value = *null ? delta->add : Gather(column, *value, delta->add);
+                *null = false;
+            }
+            return true;
         default:
             return ApplyBoolean(column, delta, value, null);
     }

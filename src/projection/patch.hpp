@@ -17,7 +17,8 @@ extern "C" {
 
 namespace freshcrm::projection {
 
-enum class Feed { kCopy, kMax, kMin, kCount, kSum, kAnd, kOr };
+// kMerge: an aggregate of this extension, whose results of one row each can be merged.
+enum class Feed { kCopy, kMax, kMin, kCount, kSum, kAnd, kOr, kMerge };
 
 // A column of the view that the rows of a table feed.
 struct PatchColumn {
@@ -28,7 +29,7 @@ struct PatchColumn {
     Expr* condition;    // of the rows that an aggregate takes; null for all
     KeptState value_state;
     KeptState condition_state;
-    FmgrInfo function;  // max, min: the comparison; sum: the addition
+    FmgrInfo function;  // max, min: the comparison; sum: the addition; merge: what merges two
     Oid collation;
     int16 length;  // of the value
     bool by_value;
@@ -39,7 +40,10 @@ struct PatchColumn {
 struct RowPatch {
     bool copies;       // of the one row that belongs to a key; else aggregates of many
     Bitmapset* fixed;  // copies: attributes whose change is no patch
-    Expr* condition;   // copies: what must hold for the old and the new row; null for nothing
+    bool grouped;      // aggregates: a key has a row as long as there are rows with the key
+    int rows;          // grouped: the column of the view that says how many, from 0; -1 for none
+    Expr* condition;   // copies: what must hold for the old and the new row; grouped: of rows that
+                       // count; null for nothing
     KeptState condition_state;
     int column_count;
     PatchColumn* columns;

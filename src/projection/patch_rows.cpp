@@ -62,6 +62,14 @@ void AddImages(RowReader* reader, const Datum* start, TupleTableSlot* before,
     }
 }
 
+// Whether it is known, or will be, that the group of an old row still has rows: where nothing
+// counts them, because the new one, null when it is another's, is among them.
+bool LeavesGroup(RowReader* reader, TupleTableSlot* after) {
+    RowPatch* patch = reader->changes->source->patch;
+    return !patch->grouped || patch->rows >= 0 ||
+           (after != nullptr && ConditionHolds(patch, after, reader->expressions));
+}
+
 // Of an aggregate: nothing equals a NULL.
 bool PatchAggregate(RowReader* reader, TupleTableSlot* before, TupleTableSlot* after) {
     const Path& path = reader->changes->source->paths[0];
@@ -74,8 +82,12 @@ bool PatchAggregate(RowReader* reader, TupleTableSlot* before, TupleTableSlot* a
     if (old_kind == StartKind::kNullKey || new_kind == StartKind::kNullKey) {
         return false;
     }
-    if (old_kind == StartKind::kComplete && new_kind == StartKind::kComplete &&
-        SameStart(&reader->changes->starts[0], old_start, new_start)) {
+    const bool same = old_kind == StartKind::kComplete && new_kind == StartKind::kComplete &&
+                      SameStart(&reader->changes->starts[0], old_start, new_start);
+    if (old_kind == StartKind::kComplete && !LeavesGroup(reader, same ? after : nullptr)) {
+        return false;
+    }
+    if (same) {
         AddImages(reader, new_start, before, after);
         return true;
     }

@@ -1,23 +1,19 @@
 #include "projection/patchable.hpp"
 
 #include "pg/relabel.hpp"
-#include "pg/tree_walker.hpp"
 #include "projection/equalities.hpp"
+#include "projection/fed_aggregate.hpp"
 #include "projection/feed.hpp"
-#include "projection/halves.hpp"
+#include "projection/grouped_patch.hpp"
 #include "projection/harmless.hpp"
-#include "projection/patch.hpp"
 #include "projection/plain_from.hpp"
+#include "projection/row_patch.hpp"
 #include "projection/unique_path.hpp"
 
 extern "C" {
-#include "catalog/pg_aggregate.h"
-#include "catalog/pg_class.h"
 #include "nodes/makefuncs.h"
-#include "optimizer/optimizer.h"
+#include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
-#include "rewrite/rewriteManip.h"
-#include "utils/typcache.h"
 }
 
 namespace freshcrm::projection {
@@ -60,20 +56,9 @@ bool AddCopy(const Finder& finder, const PlainPlace& place, AttrNumber resno) {
     return true;
 }
 
-// As Vars of relation 1.
-Node* OfRelationOne(Node* node, int rtindex) {
-    auto* copy = static_cast<Node*>(copyObjectImpl(node));
-    ChangeVarNodes(copy, rtindex, 1, 0);
-    return copy;
-}
-
 bool IsVarOf(const Node* node, Index levels) {
     return IsA(node, Var) && reinterpret_cast<const Var*>(node)->varlevelsup == levels &&
            reinterpret_cast<const Var*>(node)->varattno > 0;
-}
-
-bool HasOuterVar(Node* node) {
-    return contain_vars_of_level(node, 1);
 }
 
 // The number of the key column that the outer column is, or -1.
@@ -128,14 +113,6 @@ bool AddCorrelation(const Finder& finder, AggregateQuery* query, const OpExpr* o
     return true;
 }
 
-bool ReadsWholeRow(Node* node, void* context) {
-    if (node == nullptr) {
-        return false;
-    }
-    return (IsA(node, Var) && reinterpret_cast<Var*>(node)->varattno <= 0) ||
-           pg::WalkExpressionTree(node, ReadsWholeRow, context);
-}
-
 bool ReadConditions(const Finder& finder, AggregateQuery* query) {
     ListCell* cell;
     foreach (cell, Conjuncts(query->level->query->jointree->quals)) {
@@ -151,7 +128,7 @@ bool ReadConditions(const Finder& finder, AggregateQuery* query) {
             return false;
         }
     }
-    return !ReadsWholeRow(reinterpret_cast<Node*>(query->conditions), nullptr);
+    return !ReadsWholeRow(reinterpret_cast<Node*>(query->conditions));
 }
 
 // An aggregate over all rows of one table, and nothing else.
@@ -173,38 +150,6 @@ bool ReadQuery(const Finder& finder, AggregateQuery* query) {
     return query->occurrence >= 0 && ReadConditions(finder, query);
 }
 
-// The column that the aggregate is, or null.
-PatchColumn* ReadAggregate(const AggregateQuery& query, const Aggref* aggregate, AttrNumber resno) {
-    if (!IsA(aggregate, Aggref) || aggregate->aggdistinct != NIL || aggregate->aggorder != NIL ||
-        aggregate->aggkind != AGGKIND_NORMAL || aggregate->agglevelsup != 0 ||
-        list_length(aggregate->args) > 1) {
-        return nullptr;
-    }
-    Expr* value = nullptr;
-    if (aggregate->args != NIL) {
-        auto* argument =
-            reinterpret_cast<Node*>(static_cast<TargetEntry*>(linitial(aggregate->args))->expr);
-        if (HasOuterVar(argument) || ReadsWholeRow(argument, nullptr)) {
-            return nullptr;
-        }
-        value = reinterpret_cast<Expr*>(pg::WithoutRelabel(OfRelationOne(argument, query.rtindex)));
-    }
-    PatchColumn* column = NewColumn(Feed::kCount, resno, value);
-    if (!ReadFeed(aggregate, column)) {
-        return nullptr;
-    }
-    List* conditions = query.conditions;
-    if (aggregate->aggfilter != nullptr) {
-        auto* filter = reinterpret_cast<Node*>(aggregate->aggfilter);
-        if (HasOuterVar(filter) || ReadsWholeRow(filter, nullptr)) {
-            return nullptr;
-        }
-        conditions = lappend(list_copy(conditions), OfRelationOne(filter, query.rtindex));
-    }
-    column->condition = conditions == NIL ? nullptr : make_ands_explicit(conditions);
-    return column;
-}
-
 // A target entry that is an aggregate of a query, which stands there or in FROM.
 bool AddAggregate(const Finder& finder, const PlainPlace& place, AttrNumber resno) {
     AttrNumber output = 1;
@@ -215,9 +160,9 @@ bool AddAggregate(const Finder& finder, const PlainPlace& place, AttrNumber resn
         return false;
     }
     const TargetEntry* entry = get_tle_by_resno(query.level->query->targetList, output);
-    auto* aggregate =
-        reinterpret_cast<Aggref*>(pg::WithoutRelabel(reinterpret_cast<Node*>(entry->expr)));
-    PatchColumn* column = ReadAggregate(query, aggregate, resno);
+    PatchColumn* column = ReadAggregate(
+        reinterpret_cast<Expr*>(pg::WithoutRelabel(reinterpret_cast<Node*>(entry->expr))),
+        query.rtindex, query.conditions, resno);
     if (column == nullptr) {
         return false;
     }
@@ -241,24 +186,6 @@ void FindFed(const Finder& finder) {
     }
 }
 
-// The one path of the source, when it sets out from columns alone; or null.
-const Path* OnlyPath(const Lineage* lineage, const Source* source) {
-    if (source->path_count != 1 || source->fallback != nullptr || source->whole_row ||
-        get_rel_relkind(source->relid) != RELKIND_RELATION ||
-        get_rel_relispartition(source->relid) || source->paths[0].start_count > INDEX_MAX_KEYS) {
-        return nullptr;
-    }
-    const Path* path = &source->paths[0];
-    for (int i = 0; i < path->start_count; ++i) {
-        const Start& start = path->starts[i];
-        if (start.column == 0 || start.element ||
-            !OidIsValid(lookup_type_cache(start.type, TYPECACHE_CMP_PROC)->cmp_proc)) {
-            return nullptr;
-        }
-    }
-    return path->known_keys != nullptr || MakesHalves(lineage, source, path) ? nullptr : path;
-}
-
 const FlatPath* PathOf(const List* flats, int occurrence) {
     ListCell* cell;
     foreach (cell, flats) {
@@ -268,23 +195,6 @@ const FlatPath* PathOf(const List* flats, int occurrence) {
         }
     }
     return nullptr;
-}
-
-RowPatch* NewPatch(const List* fed) {
-    auto* patch = static_cast<RowPatch*>(palloc0(sizeof(RowPatch)));
-    patch->columns = static_cast<PatchColumn*>(
-        palloc(sizeof(PatchColumn) * static_cast<Size>(list_length(fed))));
-    bool sums = false;
-    ListCell* cell;
-    foreach (cell, fed) {
-        const auto* column = static_cast<PatchColumn*>(lfirst(cell));
-        sums = sums || column->feed == Feed::kSum;
-        patch->effect.columns = bms_add_member(patch->effect.columns, column->column + 1);
-        patch->columns[patch->column_count++] = *column;
-    }
-    patch->harmless = IsHarmlessPatch(patch);
-    patch->infallible = patch->harmless && !sums;
-    return patch;
 }
 
 RowPatch* CopiesOf(const Finder& finder, const Source* source, const Path* path, const List* flats,
@@ -348,8 +258,12 @@ RowPatch* PatchOf(const Finder& finder, const Source* source, const List* flats)
 }  // namespace
 
 void FindPatches(Lineage* lineage, WalkedView* view, const List* flats) {
+    if (list_length(view->keys) != 1) {
+        return;
+    }
     PlainFrom* from = ReadPlainFrom(view);
-    if (from == nullptr || list_length(view->keys) != 1) {
+    if (from == nullptr) {
+        FindGroupedPatch(lineage, view);
         return;
     }
     const auto count = static_cast<Size>(list_length(view->occurrences));

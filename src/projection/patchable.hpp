@@ -5,7 +5,8 @@
 // be patched, as long as nothing else reads them but conditions over the row alone.
 //
 // Aggregates: a table of which the view shows a max, min, count, sum or boolean aggregate over the
-// rows whose column equals the key, in a scalar sublink or a lateral subquery by itself.
+// rows whose column equals the key, in a scalar sublink or a lateral subquery by itself, or in a
+// view that groups the table by the key (grouped_patch.hpp).
 #pragma once
 
 #include "projection/mapping.hpp"

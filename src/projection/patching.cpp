@@ -123,14 +123,15 @@ bool PatchRow(const Projection* projection, const PatchedKey& key, PatchedRow* r
         row->values[column->column] = value;
         row->nulls[column->column] = null;
     }
-    return true;
+    return !patch->grouped || patch->rows < 0 || DatumGetInt64(row->values[patch->rows]) > 0;
 }
 
-// The patches `first` up to `last` are those of one key. A key without a row gets none by a patch.
+// The patches `first` up to `last` are those of one key. A key without a row gets none by a patch;
+// whether it should have one is known but for groups, each of which has a row.
 bool PatchKey(Projection* projection, TargetWriter* writer, const PatchedKeys* patched, int first,
               int last, PatchedRow* row) {
     if (!FindRow(writer, patched->items[first].key)) {
-        return true;
+        return !patched->items[first].source->patch->grouped;
     }
     ReadRow(writer, row);
     for (int i = first; i <= last; ++i) {

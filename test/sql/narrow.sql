@@ -58,6 +58,7 @@ SELECT * FROM flows('SELECT l.id, l.name, c.name AS customer FROM leads l LEFT J
 
 -- Levels that aggregate, choose or mix rows.
 SELECT * FROM flows('SELECT a.lead_id AS id, count(*) AS n, max(a.at) AS last, min(a.kind) AS kind FROM activities a GROUP BY a.lead_id');
+SELECT * FROM flows('SELECT a.lead_id AS id, avg(a.at) AS mean, max(a.at) AS last, min(a.kind) AS kind FROM activities a GROUP BY a.lead_id');
 SELECT * FROM flows('SELECT a.lead_id AS id, count(*) AS n, max(a.at) AS last FROM activities a GROUP BY a.lead_id HAVING min(a.kind) > ''a''');
 SELECT * FROM flows('SELECT l.id, l.name, g.n, g.last, o.name AS owner FROM leads l LEFT JOIN (SELECT lead_id, count(*) AS n, max(at) AS last FROM activities GROUP BY lead_id) g ON g.lead_id = l.id LEFT JOIN owners o ON o.id = l.owner_id');
 SELECT * FROM flows('SELECT l.id, l.name, g.n, g.last FROM leads l JOIN (SELECT lead_id, count(*) AS n, max(at) AS last FROM activities GROUP BY lead_id) g ON g.lead_id = l.id');

@@ -114,6 +114,10 @@ my @VIEWS = (
         FROM notes n JOIN leads l ON l.id = n.lead_id JOIN customers c ON c.id = l.customer_id JOIN regions r ON r.id = c.region_id} ],
     [ 'groups', 'customer_id', q{SELECT l.customer_id, count(*) AS leads, sum(l.amount) AS amount, min(c.name) AS name
         FROM leads l LEFT JOIN customers c ON c.id = l.customer_id WHERE l.customer_id IS NOT NULL GROUP BY l.customer_id} ],
+    # One table grouped by the key: with a count of its rows, and without.
+    [ 'counted', 'customer_id, status', q{SELECT l.customer_id, l.status, count(*) AS leads, sum(l.region_id) AS regions, max(l.id) AS newest
+        FROM leads l WHERE l.customer_id IS NOT NULL AND l.status IS NOT NULL AND l.region_id > 1 GROUP BY l.customer_id, l.status} ],
+    [ 'noted', 'lead_id', q{SELECT n.lead_id, max(n.at) AS latest, min(n.body) AS least FROM notes n WHERE n.lead_id IS NOT NULL GROUP BY n.lead_id} ],
     [ 'of_region', 'id', q{SELECT r.id, r.name, count(l.id) AS leads, sum(l.amount) AS amount, string_agg(DISTINCT c.name, ',' ORDER BY c.name) AS names
         FROM regions r LEFT JOIN customers c ON c.region_id = r.id LEFT JOIN leads l ON l.customer_id = c.id GROUP BY r.id} ],
     [ 'pairs', 'lead_id, tag', q{SELECT l.id AS lead_id, t.tag, c.name
