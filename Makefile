@@ -13,6 +13,7 @@
 #   make bench-concurrency  how the writes of several clients get on with each other
 #   make bench-etags  what an entity tag costs
 #   make bench-stats  what the statistics of leads cost
+#   make bench-scores  how well scores rank real opportunities
 #   make lint          format, clang-tidy, cppcheck and the project's own rules
 
 EXTENSION = freshcrm
@@ -25,8 +26,8 @@ OBJS = $(CXX_SOURCES:.cpp=.o)
 
 # The install script: one part a capability, joined in this order.
 SQL_PARTS = sql/header.sql sql/etag.sql sql/queue.sql sql/projection.sql sql/collection.sql \
-            sql/conditional.sql sql/leadstats.sql \
-            sql/crm/tables.sql sql/crm/mapping.sql sql/crm/install.sql
+            sql/conditional.sql sql/leadstats.sql sql/rollup.sql sql/score.sql sql/explain_rpc.sql \
+            sql/crm/tables.sql sql/crm/mapping.sql sql/crm/stats.sql sql/crm/matviews.sql sql/crm/install.sql
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SQL_SCRIPT)
 

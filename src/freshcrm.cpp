@@ -1,6 +1,7 @@
 // Module magic and _PG_init: one Init call a module, nothing else.
 #include "conditional/counts.hpp"
 #include "conditional/settings.hpp"
+#include "explain/capture.hpp"
 #include "pg/entry.hpp"
 #include "projection/counts.hpp"
 #include "projection/flush.hpp"
@@ -20,6 +21,7 @@ void _PG_init(void) {
         freshcrm::projection::InitFlush();
         freshcrm::projection::InitCounts();
         freshcrm::conditional::InitResponseCounts();
+        freshcrm::explain::InitCapture();
     });
 }
 }

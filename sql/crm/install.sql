@@ -1,9 +1,11 @@
 
--- The CRM pack: the cockpit's view and hot table, over the reference tables or the user's own.
+-- The CRM pack: the cockpit's view and hot table, the statistics and scores of leads, and materialized views, over the
+-- reference tables or the user's own.
 
 CREATE TABLE freshcrm.crm_installation (
   schema_name  name PRIMARY KEY,
   mapping      jsonb NOT NULL,
+  made         name[] NOT NULL DEFAULT '{}',  -- what was made beside the cockpit
   installed_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE freshcrm.crm_installation IS 'the schemas in which install_crm has made its objects; a role that is to install needs SELECT, INSERT and DELETE on it';
@@ -20,6 +22,7 @@ DECLARE
   columns freshcrm.crm_column[];
   query text;
   options jsonb;
+  made name[];
   wrong record;
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = schema) THEN
@@ -32,7 +35,11 @@ BEGIN
    WHERE i.schema_name = schema
      AND to_regclass(format('%I.cockpit_leads_live', schema)) IS NULL
      AND to_regclass(format('%I.cockpit_leads_hot', schema)) IS NULL
-     AND to_regprocedure(format('%I.recompute_cockpit_lead_hot(uuid)', schema)) IS NULL;
+     AND to_regprocedure(format('%I.recompute_cockpit_lead_hot(uuid)', schema)) IS NULL
+     AND NOT EXISTS (SELECT FROM unnest(i.made) AS name
+                      WHERE to_regclass(format('%I.%I', schema, name)) IS NOT NULL
+                         OR EXISTS (SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+                                     WHERE n.nspname = schema AND p.proname = name));
   IF EXISTS (SELECT FROM freshcrm.crm_installation AS i WHERE i.schema_name = schema) THEN
     RAISE duplicate_object USING
       MESSAGE = format('the CRM pack is already installed in schema "%s"', schema),
@@ -107,19 +114,28 @@ BEGIN
     COMMENT ON FUNCTION %1$I.recompute_cockpit_lead_hot(uuid) IS
       'Makes the row of one lead in cockpit_leads_hot equal to cockpit_leads_live; writes nothing when it is.';
     $ddl$, schema, format('%I.cockpit_leads_hot', schema));
-  INSERT INTO freshcrm.crm_installation (schema_name, mapping) VALUES (schema, mapping);
+
+  PERFORM freshcrm.crm_create_stats(schema, columns);
+  made := freshcrm.crm_create_matviews(schema, columns);
+  IF EXISTS (SELECT FROM unnest(columns) WHERE ref_table = 'message_events') THEN
+    made := made || '{calculate_lead_event_stats, p_score_batch}'::name[];
+  END IF;
+  INSERT INTO freshcrm.crm_installation (schema_name, mapping, made) VALUES (schema, mapping, made);
 END
 $$;
 COMMENT ON FUNCTION freshcrm.install_crm(name, jsonb) IS
-  'makes cockpit_leads_live, cockpit_leads_hot and recompute_cockpit_lead_hot(uuid) in a schema, over its reference tables or those that the mapping names';
+  'makes the CRM pack in a schema, over its reference tables or those that the mapping names: cockpit_leads_live, cockpit_leads_hot and recompute_cockpit_lead_hot(uuid); over message_events calculate_lead_event_stats, p_score_batch and mv_hot_leads; mv_rlhf_sessions_daily and mv_template_performance where their tables are there';
 
 CREATE FUNCTION freshcrm.uninstall_crm(schema name) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning  -- a part that is already gone is no news
 AS $$
+DECLARE
+  made name[];
+  matview name;
 BEGIN
-  DELETE FROM freshcrm.crm_installation AS i WHERE i.schema_name = schema;
+  DELETE FROM freshcrm.crm_installation AS i WHERE i.schema_name = schema RETURNING i.made INTO made;
   IF NOT FOUND THEN
     RAISE undefined_object USING
       MESSAGE = format('the CRM pack is not installed in schema "%s"', schema),
@@ -127,6 +143,14 @@ BEGIN
   END IF;
   IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = schema) THEN
     RETURN;
+  END IF;
+  -- What is made of others goes first, and nothing that was not made.
+  FOR matview IN SELECT name FROM unnest(made) AS name WHERE name LIKE 'mv!_%' ESCAPE '!' LOOP
+    EXECUTE format('DROP MATERIALIZED VIEW IF EXISTS %I.%I', schema, matview);
+  END LOOP;
+  IF 'p_score_batch' = ANY (made) THEN
+    EXECUTE format('DROP FUNCTION IF EXISTS %1$I.p_score_batch(uuid[], timestamptz, jsonb),
+      %1$I.calculate_lead_event_stats(uuid, timestamptz, timestamptz, uuid[])', schema);
   END IF;
   EXECUTE format('DROP FUNCTION IF EXISTS %I.recompute_cockpit_lead_hot(uuid)', schema);
   PERFORM freshcrm.drop_projection(p.projection) FROM freshcrm.projections AS p
@@ -137,6 +161,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION freshcrm.uninstall_crm(name) IS
-  'removes what install_crm made in a schema; tables and data stay';
+  'removes what install_crm made in a schema; tables and their data stay, and so do rollups of message_events';
 
 REVOKE ALL ON FUNCTION freshcrm.install_crm(name, jsonb), freshcrm.uninstall_crm(name) FROM PUBLIC;

@@ -11,6 +11,8 @@
 -- A table is a name as SQL writes it, in the installation's schema unless qualified; a column is its
 -- bare name. null says that the user has no such table or column: sample_state, roi_potential or
 -- last_activity_at then do without. One owner must remain, leads.owner_user_id or lead_ownership.
+-- Without message_events, rlhf_feedback_sessions or message_templates the objects over them are not
+-- made.
 
 CREATE TYPE freshcrm.crm_column AS (
   ref_table     text,
@@ -30,7 +32,8 @@ AS $$
 DECLARE
   -- kind: what the column is used for. need: 'required'; 'nullable' may be mapped to null;
   -- 'optional' may also be absent without a word; 'unused' is looked at only when mapped.
-  reference CONSTANT jsonb := $json$[
+  -- What cockpit_leads_live reads.
+  cockpit CONSTANT jsonb := $json$[
     ["customers", "required",
       ["id", "key", "required"], ["name", "text", "required"],
       ["description", "any", "unused"], ["status", "any", "unused"],
@@ -49,6 +52,39 @@ DECLARE
     ["sample_request", "nullable",
       ["lead_id", "uuid", "required"], ["status", "label", "required"],
       ["latest", "flag", "nullable"], ["created_at", "any", "optional"], ["id", "any", "unused"]]]$json$;
+  -- What the statistics and scores of leads read, and mv_hot_leads: message_events; mv_hot_leads counts
+  -- the other two where they are.
+  events CONSTANT jsonb := $json$[
+    ["message_events", "optional",
+      ["user_id", "uuid", "required"], ["lead_id", "uuid", "required"], ["direction", "label", "required"],
+      ["channel", "label", "required"], ["created_at", "time", "required"], ["status", "label", "optional"],
+      ["template_id", "key", "optional"], ["id", "any", "unused"], ["body", "any", "unused"]],
+    ["web_tracking_events", "optional",
+      ["lead_id", "uuid", "required"], ["timestamp", "time", "required"],
+      ["event_type", "any", "unused"], ["url", "any", "unused"], ["id", "any", "unused"]],
+    ["social_engagement_events", "optional",
+      ["lead_id", "uuid", "required"], ["created_at", "time", "required"],
+      ["engagement_type", "any", "unused"], ["platform", "any", "unused"], ["id", "any", "unused"]]]$json$;
+  -- What mv_rlhf_sessions_daily reads, and mv_template_performance (with message_events).
+  reports CONSTANT jsonb := $json$[
+    ["rlhf_feedback_sessions", "optional",
+      ["user_id", "uuid", "required"], ["created_at", "time", "required"], ["lead_id", "uuid", "optional"],
+      ["accepted", "flag", "optional"], ["rating", "number", "optional"],
+      ["suggestion", "any", "unused"], ["final_text", "any", "unused"], ["id", "any", "unused"]],
+    ["message_templates", "optional",
+      ["id", "key", "required"], ["name", "text", "required"], ["channel", "label", "optional"],
+      ["user_id", "any", "unused"], ["subject", "any", "unused"], ["body", "any", "unused"],
+      ["created_at", "any", "unused"], ["updated_at", "any", "unused"]]]$json$;
+  -- What nothing reads yet.
+  others CONSTANT jsonb := $json$[
+    ["crm_notes", "optional",
+      ["lead_id", "uuid", "unused"], ["user_id", "uuid", "unused"], ["created_at", "time", "unused"],
+      ["body", "any", "unused"], ["updated_at", "any", "unused"], ["id", "any", "unused"]],
+    ["dm_messages", "optional",
+      ["conversation_id", "key", "unused"], ["created_at", "time", "unused"], ["lead_id", "uuid", "unused"],
+      ["user_id", "uuid", "unused"], ["direction", "label", "unused"],
+      ["body", "any", "unused"], ["id", "any", "unused"]]]$json$;
+  reference CONSTANT jsonb := cockpit || events || reports || others;
   columns freshcrm.crm_column[];
   mapped freshcrm.crm_column;
   ref jsonb;
@@ -124,7 +160,8 @@ BEGIN
       CONTINUE WHEN need = 'optional' AND entry IS NULL;
       RAISE undefined_table USING
         MESSAGE = format('mapping key "%s": table %I.%I does not exist', mapped.ref_table, parts[1], parts[2]),
-        HINT = format('Map the table of yours: {"%s": {"table": "schema.name"}}.', mapped.ref_table);
+        HINT = format('Map the table of yours: {"%s": {"table": "schema.name"}}%s.', mapped.ref_table,
+                      CASE WHEN need <> 'required' THEN format(', or say that there is none: {"%s": null}', mapped.ref_table) END);
     END IF;
     SELECT relkind INTO relation_kind FROM pg_class WHERE oid = mapped.relation;
     IF relation_kind NOT IN ('r', 'p') THEN
@@ -158,8 +195,9 @@ BEGIN
         RAISE undefined_column USING
           MESSAGE = format('mapping key "%s.%s": table %s has no column %I',
                            mapped.ref_table, mapped.ref_column, mapped.relation, mapped.column_name),
-          HINT = format('Map the column of yours: {"%s": {"columns": {"%s": %s}}}.', mapped.ref_table, mapped.ref_column,
-                        CASE need WHEN 'required' THEN '"name"' ELSE '"name", or null if there is none' END);
+          HINT = format('Map the column of yours: {"%s": {"columns": {"%s": %s}}}%s.', mapped.ref_table, mapped.ref_column,
+                        CASE need WHEN 'required' THEN '"name"' ELSE '"name", or null if there is none' END,
+                        CASE WHEN ref->>1 <> 'required' THEN format(', or leave the table out: {"%s": null}', mapped.ref_table) END);
       END IF;
       not_usable := CASE kind
         WHEN 'uuid' THEN CASE WHEN mapped.base_type <> 'uuid'::regtype THEN 'uuid' END
@@ -175,7 +213,7 @@ BEGIN
         RAISE datatype_mismatch USING
           MESSAGE = format('mapping key "%s.%s": column %I of %s is of type %s', mapped.ref_table, mapped.ref_column,
                            mapped.column_name, mapped.relation, format_type(mapped.base_type, mapped.type_modifier)),
-          DETAIL = format('The cockpit needs %s here.', not_usable),
+          DETAIL = format('The pack needs %s here.', not_usable),
           HINT = 'Give the table a generated column of that type and map it, or call create_projection with a view of your own.';
       END IF;
       columns := columns || mapped;
@@ -198,7 +236,6 @@ DECLARE
     "lead_ownership.created_at": "NULL::timestamptz", "activities.deleted_at": "NULL::timestamptz",
     "sample_request.latest": "true", "sample_request.created_at": "NULL::timestamptz"}';
   sql jsonb;    -- "leads" -> its table, "leads.id" -> its column, each as SQL
-  types jsonb;  -- "leads.id" -> the type below any domains
   owner text := '{leads.owner_user_id}';
   owner_known text := '{leads.owner_user_id} IS NOT NULL';
   sample text := 'NULL::text';
@@ -215,22 +252,14 @@ BEGIN
                 WHEN base_type IN ('int2'::regtype, 'int4'::regtype)
                      OR (base_type = 'numeric'::regtype AND type_modifier >= 0
                          AND scale BETWEEN 0 AND 2 AND digits - scale <= 12) THEN '::numeric(14,2)'
-                ELSE '::numeric' END),
-         jsonb_object_agg(ref_table || '.' || ref_column, format_type(base_type, type_modifier))
-    INTO sql, types
+                ELSE '::numeric' END)
+    INTO sql
     FROM unnest(columns)
     JOIN pg_type AS t ON t.oid = base_type,
          LATERAL (SELECT ((type_modifier - 4) >> 16) & 65535, (((type_modifier - 4) & 2047) # 1024) - 1024)
            AS numeric_modifier (digits, scale);
 
-  IF NOT EXISTS (
-    SELECT FROM pg_type AS l JOIN pg_type AS r
-        ON l.oid = r.oid OR (l.typcategory = r.typcategory AND l.typcategory IN ('N', 'S'))
-     WHERE l.oid = (types->>'leads.customer_id')::regtype AND r.oid = (types->>'customers.id')::regtype) THEN
-    RAISE datatype_mismatch USING
-      MESSAGE = format('mapping keys "leads.customer_id" and "customers.id": %s cannot be compared with %s',
-                       types->>'leads.customer_id', types->>'customers.id');
-  END IF;
+  PERFORM freshcrm.crm_check_comparable(columns, 'leads.customer_id', 'customers.id');
   IF NOT sql ?| ARRAY['leads.owner_user_id', 'lead_ownership'] THEN
     RAISE undefined_column USING
       MESSAGE = 'mapping keys "leads.owner_user_id" and "lead_ownership": neither leads to the owner of a lead',
@@ -265,3 +294,45 @@ END
 $$;
 COMMENT ON FUNCTION freshcrm.crm_cockpit_query(freshcrm.crm_column[]) IS
   'the query of cockpit_leads_live over the user''s tables';
+
+-- SQL with the user's names in it: {leads} is the table that stands for leads, {leads.status} its column status, of
+-- an alias leads, below any domain and as text where it is an enum or a type of texts; "absent" says what stands for a
+-- column that is not there.
+CREATE FUNCTION freshcrm.crm_fill(template text, columns freshcrm.crm_column[], absent jsonb DEFAULT '{}') RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH names AS (
+    SELECT jsonb_object_agg(ref_table, relation::text)
+           || jsonb_object_agg(ref_table || '.' || ref_column,
+                format('%I.%I::', ref_table, column_name)
+                || CASE WHEN typcategory IN ('S', 'E') THEN 'text' ELSE format_type(base_type, type_modifier) END) AS sql
+      FROM unnest(columns)
+      JOIN pg_type AS t ON t.oid = base_type)
+  -- One pass, so that braces within a name are never taken for a placeholder.
+  SELECT string_agg(CASE n % 2 WHEN 1 THEN part ELSE (absent || names.sql)->>part END, '' ORDER BY n)
+    FROM regexp_split_to_table(template, '[{}]') WITH ORDINALITY AS split (part, n), names;
+END;
+COMMENT ON FUNCTION freshcrm.crm_fill(text, freshcrm.crm_column[], jsonb) IS
+  'SQL with the user''s tables and columns in place of the reference names in braces';
+
+-- Raises 42804 where the columns of two mapping keys cannot be joined.
+CREATE FUNCTION freshcrm.crm_check_comparable(columns freshcrm.crm_column[], "left" text, "right" text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  types CONSTANT jsonb := (SELECT jsonb_object_agg(ref_table || '.' || ref_column, format_type(base_type, type_modifier)) FROM unnest(columns));
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM pg_type AS l JOIN pg_type AS r
+        ON l.oid = r.oid OR (l.typcategory = r.typcategory AND l.typcategory IN ('N', 'S'))
+     WHERE l.oid = (types->>"left")::regtype AND r.oid = (types->>"right")::regtype) THEN
+    RAISE datatype_mismatch USING
+      MESSAGE = format('mapping keys "%s" and "%s": %s cannot be compared with %s',
+                       "left", "right", types->>"left", types->>"right");
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION freshcrm.crm_check_comparable(freshcrm.crm_column[], text, text) IS
+  'raises what is wrong where the columns of two mapping keys are of types that cannot be compared';

@@ -1,6 +1,6 @@
 -- install_crm, uninstall_crm and the mapping.
 BEGIN;
-SELECT plan(95);
+SELECT plan(96);
 SET client_min_messages = error;
 
 -- The rows by which the cockpit of a schema differs from its view, in both directions.
@@ -87,8 +87,10 @@ SELECT isnt_empty($$SELECT FROM freshcrm.crm_installation$$, 'what the user buil
 SELECT has_function('recompute_cockpit_lead_hot', ARRAY['uuid']);
 DROP VIEW cockpit_of_mine;
 SELECT lives_ok($$SELECT freshcrm.uninstall_crm('Weird "Schema" of O''Brien')$$);
-SELECT tables_are('Weird "Schema" of O''Brien',
-  ARRAY['customers', 'leads', 'lead_ownership', 'activities', 'sample_request']);
+SELECT tables_are('Weird "Schema" of O''Brien', ARRAY['customers', 'leads', 'lead_ownership', 'activities', 'sample_request',
+  'message_templates', 'message_events', 'crm_notes', 'rlhf_feedback_sessions', 'dm_messages', 'web_tracking_events',
+  'social_engagement_events']);
+SELECT materialized_views_are('Weird "Schema" of O''Brien', ARRAY[]::name[]);
 SELECT views_are('Weird "Schema" of O''Brien', ARRAY[]::name[]);
 SELECT functions_are('Weird "Schema" of O''Brien', ARRAY[]::name[]);
 SELECT is(pg_temp.triggers('Weird "Schema" of O''Brien'), NULL, 'no trigger is left');
@@ -125,8 +127,12 @@ SET search_path = crm_of_role, public;
 CREATE ROLE freshcrm_test_installer;
 GRANT EXECUTE ON FUNCTION freshcrm.create_crm_tables(name), freshcrm.install_crm(name, jsonb), freshcrm.uninstall_crm(name),
   freshcrm.create_projection(regclass, name[], name, text, text, jsonb), freshcrm.drop_projection(regclass, boolean),
-  freshcrm.recompute(regclass, anyarray) TO freshcrm_test_installer;
+  freshcrm.recompute(regclass, anyarray),
+  freshcrm.crm_create_stats(name, freshcrm.crm_column[]), freshcrm.crm_create_matviews(name, freshcrm.crm_column[]),
+  freshcrm.crm_event_rollup(freshcrm.crm_column[])
+  TO freshcrm_test_installer;
 GRANT SELECT, INSERT, DELETE ON freshcrm.crm_installation TO freshcrm_test_installer;
+GRANT SELECT ON freshcrm.event_rollup, freshcrm.projection TO freshcrm_test_installer;
 CREATE SCHEMA crm_of_role AUTHORIZATION freshcrm_test_installer;
 SET ROLE freshcrm_test_installer;
 SELECT lives_ok($$SELECT freshcrm.create_crm_tables('crm_of_role')$$);

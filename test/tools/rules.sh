@@ -81,7 +81,7 @@ rule_meta_json() {
 
 rule_scripts() {
     local file
-    for file in test/tools/* bench/run bench/etags bench/stats bench/lib.sh .ci/run; do
+    for file in test/tools/* bench/run bench/etags bench/scores bench/stats bench/lib.sh .ci/run; do
         bash -n "$file" 2>&1 | sed -E 's/: line ([0-9]+)/:\1/'
     done
 }
@@ -156,9 +156,14 @@ rule_security_definer() {
 # Functions of their arguments and of what the caller may read anyway, and the trigger functions, which only who
 # may create triggers on a table can use; every other function is for those whom it is granted to.
 public_functions="'etag', 'row_etag', 'etag_agg', 'etag_set', 'sha256_hex', 'collection_etag', 'capture', 'guard_target', 'flush', 'wait_for', 'applied', 'crm_mapped_columns', 'crm_cockpit_query'"
+public_functions+=", 'crm_fill', 'crm_check_comparable', 'crm_hot_leads_query', 'crm_rlhf_query', 'crm_template_query',
+    'explain_rpc', 'explain_rpc_with'"
 public_functions+=", 'conditional', 'check_match', 'raise_response', 'header_fields', 'set_http', 'count_response', 'respond',
     'text_settings', 'member_names', 'page_etag', 'requested_projection', 'answer_request', 'pre_request', 'scope_condition', 'conditional_get'"
 public_functions+=", 'lead_event_stats', 'event_stats'"
+public_functions+=", 'lead_score', 'p_score', 'engagement_score'"
+public_functions+=", 'event_rollup', 'event_rollup_add', 'event_rollup_remove', 'event_rollup_merge', 'event_rollup_stats', 'event_rollup_stats_agg',
+    'event_rollup_edge', 'event_rollup_readable', 'check_cutoffs'"
 
 rule_public_functions() {
     query "SELECT proname FROM $members JOIN pg_proc AS p ON classid = 'pg_proc'::regclass AND objid = p.oid

@@ -1,0 +1,171 @@
+// Counts of events by bucket of time, packed into one value of bytes: what a lead's whole history
+// takes of a row. Canonical: the same events give the same bytes, in whatever order they come, so
+// that a value that is kept up to date event by event equals one that is computed anew.
+//
+// Integers are varints: seven bits a byte, the lowest first, the top bit set on all bytes but the
+// last; the shortest form alone, below 2^63.
+//
+//   value       := 01 · width · dimensions · combination*
+//                  width: of a bucket in microseconds, one second at least; dimensions: how many
+//   combination := dimension* · length · body      length: of the body, in bytes
+//                  in ascending order of the bytes of their dimensions, each once
+//   dimension   := 0 (NULL) | n + 1 · n bytes
+//   body        := flags · [untimed] · [before] · [after] · [timed · buckets]
+//                  flags: one byte of 1 timed, 2 untimed, 4 before, 8 after; never 0
+//                  untimed: how many events have no time; before: -infinity; after: infinity;
+//                  timed: how many have a finite one; those not in flags are absent, others not 0
+//   buckets     := bucket · newest · oldest · count · older*
+//                  bucket: that of the newest event, 2n for n >= 0 and -2n - 1 for n < 0;
+//                  newest, oldest: microseconds from the start of its bucket to the newest event,
+//                  and from the start of the last bucket to the oldest; count: of the newest bucket
+//   older       := 2 · d for one event | 2 · d + 1 · c for c + 2 of them
+//                  d: how many buckets lie between its start and that of the bucket before it
+//
+// Times are microseconds since 2000-01-01 00:00 UTC, as in the server, and bucket n begins at
+// n · width: buckets are the same in every time zone. The newest bucket comes first, so that a new
+// event changes the beginning of a body, and a window is counted without what lies before it.
+//
+// Whatever the bytes are, functions here stay within them and end; what is no value, or is found
+// not to be one, is a CorruptRollup. They look at what they need only; CheckRollup() at everything.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+
+namespace freshcrm::core {
+
+using Bytes = std::span<const std::uint8_t>;
+
+class CorruptRollup : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+// A time of an event; none is NULL. The server's own numbers for infinite ones.
+using EventTime = std::optional<std::int64_t>;
+inline constexpr std::int64_t kBeforeAllTime = std::numeric_limits<std::int64_t>::min();
+inline constexpr std::int64_t kAfterAllTime = std::numeric_limits<std::int64_t>::max();
+inline constexpr std::int64_t kFirstTime = -211813488000000000;  // 4714-11-24 BC
+inline constexpr std::int64_t kTimeEnd = 9223371331200000000;    // of the year 294276
+
+inline constexpr std::int64_t kNarrowestBucket = 1000000;
+inline constexpr unsigned kMostDimensions = 16;
+
+struct RollupShape {
+    std::int64_t width;
+    unsigned dimensions;
+
+    bool operator==(const RollupShape&) const = default;
+};
+
+// The bucket that a finite time is in: the quotient, rounded down.
+inline std::int64_t BucketOf(std::int64_t time, std::int64_t width) {
+    const std::int64_t quotient = time / width;
+    return time % width < 0 ? quotient - 1 : quotient;
+}
+
+// Bytes of a combination's dimensions. `Room` is how many they take at most.
+using DimensionValues = std::span<const std::optional<std::string_view>>;
+std::size_t DimensionsRoom(DimensionValues values);
+std::size_t WriteDimensions(DimensionValues values, std::uint8_t* out);
+
+// What a combination says but its buckets.
+struct Combination {
+    Bytes dimensions;
+    std::uint64_t untimed;
+    std::uint64_t before;
+    std::uint64_t after;
+    std::uint64_t timed;
+    // Where timed is not 0:
+    std::int64_t newest_bucket;
+    std::uint64_t newest_offset;
+    std::uint64_t oldest_offset;
+    std::uint64_t newest_count;
+    Bytes older;
+
+    std::int64_t Newest(std::int64_t width) const {
+        return newest_bucket * width + static_cast<std::int64_t>(newest_offset);
+    }
+};
+
+// Reads a value, combination by combination.
+class RollupReader {
+  public:
+    explicit RollupReader(Bytes value);
+
+    const RollupShape& shape() const { return shape_; }
+    bool Next(Combination* combination);
+    // Where the next combination begins, from the start of the value.
+    std::size_t position() const { return static_cast<std::size_t>(at_ - begin_); }
+
+  private:
+    const std::uint8_t* begin_;
+    const std::uint8_t* at_;
+    const std::uint8_t* end_;
+    RollupShape shape_;
+};
+
+// Reads the buckets of a combination that has timed events, the newest first.
+class BucketReader {
+  public:
+    explicit BucketReader(const Combination& combination)
+        : bucket(combination.newest_bucket),
+          count(combination.newest_count),
+          at_(combination.older.data()),
+          end_(at_ + combination.older.size()) {}
+
+    // Goes to the next older bucket, if there is one.
+    bool Next();
+    // What has not been read yet.
+    Bytes rest() const { return {at_, end_}; }
+
+    std::int64_t bucket;
+    std::uint64_t count;
+
+  private:
+    const std::uint8_t* at_;
+    const std::uint8_t* end_;
+};
+
+// Splits the bytes of dimensions: the next value, and takes it off.
+std::optional<std::string_view> TakeDimension(Bytes* dimensions);
+
+// Raises unless the bytes are those that the events would give that they stand for.
+void CheckRollup(Bytes value);
+
+// What follows writes values to `out`, and returns their size, which is at most the room named.
+// `out` does not overlap what is read. Dimensions are those of WriteDimensions().
+
+inline constexpr std::size_t kRoom = 160;
+
+// A value without events, of which there is none but on the way to others.
+std::size_t WriteEmptyRollup(const RollupShape& shape, std::uint8_t* out);
+
+// The value with an event more. Room: value + dimensions + kRoom.
+std::size_t AddEvent(Bytes value, Bytes dimensions, EventTime time, std::uint8_t* out);
+
+// The value with one event less; 0 where that is not known: the event is the first or last of
+// several of its combination, or the only one of all, or is found not to be there. An event is not
+// missed if others of the same bucket and combination are there. Room: value + kRoom.
+std::size_t RemoveEvent(Bytes value, Bytes dimensions, EventTime time, std::uint8_t* out);
+
+// The value of the events of both, which must be of the same shape. Room: twice both + kRoom.
+std::size_t MergeRollups(Bytes one, Bytes other, std::uint8_t* out);
+
+// One event of many that are packed together.
+struct PendingEvent {
+    const std::uint8_t* dimensions;
+    std::uint32_t size;
+    bool timed;
+    std::int64_t time;
+};
+
+// The value of these events, which are put into another order. Room: PackRoom().
+std::size_t PackRoom(std::span<const PendingEvent> events);
+std::size_t PackEvents(const RollupShape& shape, std::span<PendingEvent> events, std::uint8_t* out);
+
+}  // namespace freshcrm::core

@@ -1,0 +1,474 @@
+#include "core/event_rollup.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/event_rollup_stats.hpp"
+
+namespace freshcrm::core {
+namespace {
+
+constexpr std::int64_t kSecond = 1000000;
+constexpr std::int64_t kHour = 3600 * kSecond;
+
+using Value = std::vector<std::uint8_t>;
+using Words = std::vector<std::optional<std::string>>;
+
+struct Sample {
+    Words words;
+    EventTime time;
+
+    auto operator<=>(const Sample&) const = default;
+};
+
+Value DimensionsOf(const Words& words) {
+    std::vector<std::optional<std::string_view>> values(words.begin(), words.end());
+    Value bytes(DimensionsRoom(values));
+    bytes.resize(WriteDimensions(values, bytes.data()));
+    return bytes;
+}
+
+Value Empty(const RollupShape& shape) {
+    Value value(kRoom);
+    value.resize(WriteEmptyRollup(shape, value.data()));
+    return value;
+}
+
+Value Add(const Value& value, const Sample& event) {
+    const Value dimensions = DimensionsOf(event.words);
+    Value out(value.size() + dimensions.size() + kRoom);
+    out.resize(AddEvent(value, dimensions, event.time, out.data()));
+    CheckRollup(out);
+    return out;
+}
+
+// Empty where it is not known.
+Value Remove(const Value& value, const Sample& event) {
+    Value out(value.size() + kRoom);
+    out.resize(RemoveEvent(value, DimensionsOf(event.words), event.time, out.data()));
+    if (!out.empty()) {
+        CheckRollup(out);
+    }
+    return out;
+}
+
+Value Merge(const Value& one, const Value& other) {
+    Value out(2 * (one.size() + other.size()) + kRoom);
+    out.resize(MergeRollups(one, other, out.data()));
+    CheckRollup(out);
+    return out;
+}
+
+Value Pack(const RollupShape& shape, const std::vector<Sample>& events) {
+    std::vector<Value> dimensions;
+    for (const Sample& event : events) {
+        dimensions.push_back(DimensionsOf(event.words));
+    }
+    std::vector<PendingEvent> pending;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        pending.push_back({dimensions[i].data(), static_cast<std::uint32_t>(dimensions[i].size()),
+                           events[i].time.has_value(), events[i].time.value_or(0)});
+    }
+    Value out(PackRoom(pending));
+    out.resize(PackEvents(shape, pending, out.data()));
+    CheckRollup(out);
+    return out;
+}
+
+Value AddAll(const RollupShape& shape, const std::vector<Sample>& events) {
+    Value value = Empty(shape);
+    for (const Sample& event : events) {
+        value = Add(value, event);
+    }
+    return value;
+}
+
+class Random {
+  public:
+    explicit Random(unsigned seed) : engine_(seed) {}
+
+    std::int64_t Below(std::int64_t end) {
+        return std::uniform_int_distribution<std::int64_t>(0, end - 1)(engine_);
+    }
+    template <typename T>
+    const T& Of(const std::vector<T>& values) {
+        return values[static_cast<std::size_t>(Below(static_cast<std::int64_t>(values.size())))];
+    }
+    std::optional<std::string> Word() {
+        static const std::vector<std::optional<std::string>> kWords{
+            "inbound", "Outbound", "", "x", std::nullopt, std::string(300, 'y'), "email"};
+        return Of(kWords);
+    }
+    EventTime Time() {
+        switch (Below(20)) {
+            case 0:
+                return std::nullopt;
+            case 1:
+                return kBeforeAllTime;
+            case 2:
+                return kAfterAllTime;
+            case 3:
+                return Below(2) == 0 ? kFirstTime : kTimeEnd - 1;
+            case 4:
+                return (Below(5) - 2) * kHour;
+            default:
+                return Below(60 * kHour) - 30 * kHour;
+        }
+    }
+    std::vector<Sample> Events(unsigned dimensions, std::size_t most) {
+        std::vector<Sample> events(
+            static_cast<std::size_t>(Below(static_cast<std::int64_t>(most))) + 1);
+        for (Sample& event : events) {
+            for (unsigned i = 0; i < dimensions; ++i) {
+                event.words.push_back(Word());
+            }
+            event.time = Time();
+        }
+        return events;
+    }
+    template <typename T>
+    void Shuffle(std::vector<T>* values) {
+        std::shuffle(values->begin(), values->end(), engine_);
+    }
+
+  private:
+    std::mt19937_64 engine_;
+};
+
+RollupShape ShapeOf(unsigned seed) {
+    static constexpr std::int64_t kWidths[] = {kSecond, kHour, 7 * 24 * kHour, 3 * kSecond + 7};
+    return {kWidths[seed % 4], seed / 4 % 3};
+}
+
+// Byte for byte, so that another version of the code reads what this one has stored.
+TEST(EventRollup, TheFormIsAsSpecified) {
+    const RollupShape shape{kHour, 2};
+    const Value value = AddAll(shape, {{{"inbound", std::nullopt}, 5 * kHour + 1},
+                                       {{"inbound", std::nullopt}, 5 * kHour + 200},
+                                       {{"inbound", std::nullopt}, 3 * kHour + 2},
+                                       {{"inbound", std::nullopt}, -kHour},
+                                       {{"inbound", std::nullopt}, -kHour},
+                                       {{"inbound", std::nullopt}, -kHour},
+                                       {{"inbound", std::nullopt}, std::nullopt},
+                                       {{std::nullopt, "x"}, kAfterAllTime}});
+    const Value expected{1,    0x80, 0xc8, 0xce, 0xb4, 0x0d, 2,  // version, an hour, two dimensions
+                         0,    2,    'x',  2,                    // NULL, x: 2 bytes
+                         8,    1,                                // one event at infinity
+                         8,    'i',  'n',  'b',  'o',  'u',  'n',
+                         'd',  0,    11,        // inbound, NULL: 11 bytes
+                         3,    1,    6,    10,  // 1 untimed, 6 timed, the newest in bucket 5
+                         0xc8, 1,    0,    2,   // offsets of newest and oldest; 2 in bucket 5
+                         4,                     // two buckets before it 1
+                         9,    1};              // four buckets before that 3
+    EXPECT_EQ(value, expected);
+}
+
+TEST(EventRollup, TheSameBytesInAnyOrder) {
+    for (unsigned seed = 0; seed < 300; ++seed) {
+        Random random(seed);
+        const RollupShape shape = ShapeOf(seed);
+        std::vector<Sample> events = random.Events(shape.dimensions, 60);
+        const Value value = AddAll(shape, events);
+        random.Shuffle(&events);
+        ASSERT_EQ(AddAll(shape, events), value) << seed;
+        random.Shuffle(&events);
+        ASSERT_EQ(Pack(shape, events), value) << seed;
+        const std::size_t middle = events.size() / 2;
+        const std::vector<Sample> front(events.begin(), events.begin() + middle);
+        const std::vector<Sample> back(events.begin() + middle, events.end());
+        const Value merged = front.empty() ? Merge(Empty(shape), Pack(shape, back))
+                                           : Merge(Pack(shape, front), Pack(shape, back));
+        ASSERT_EQ(merged, value) << seed;
+    }
+}
+
+struct Counts {
+    std::map<std::int64_t, std::uint64_t> buckets;
+    std::uint64_t untimed = 0, before = 0, after = 0;
+    std::optional<std::pair<std::int64_t, std::int64_t>> ends;
+
+    bool operator==(const Counts&) const = default;
+};
+
+std::int64_t FloorBucket(std::int64_t time, std::int64_t width) {
+    std::int64_t bucket = time / width;
+    while (bucket * width > time) {
+        --bucket;
+    }
+    return bucket;
+}
+
+TEST(EventRollup, ItIsReadAsItWasWritten) {
+    for (unsigned seed = 0; seed < 200; ++seed) {
+        Random random(seed);
+        const RollupShape shape = ShapeOf(seed);
+        const std::vector<Sample> events = random.Events(shape.dimensions, 100);
+        std::map<Words, Counts> expected;
+        for (const Sample& event : events) {
+            Counts& counts = expected[event.words];
+            if (!event.time) {
+                ++counts.untimed;
+            } else if (*event.time == kBeforeAllTime) {
+                ++counts.before;
+            } else if (*event.time == kAfterAllTime) {
+                ++counts.after;
+            } else {
+                ++counts.buckets[FloorBucket(*event.time, shape.width)];
+                const std::pair<std::int64_t, std::int64_t> ends =
+                    counts.ends.value_or(std::pair{*event.time, *event.time});
+                counts.ends = {std::min(ends.first, *event.time),
+                               std::max(ends.second, *event.time)};
+            }
+        }
+        std::map<Words, Counts> found;
+        const Value value = Pack(shape, events);
+        RollupReader reader(value);
+        EXPECT_EQ(reader.shape(), shape);
+        Combination c{};
+        while (reader.Next(&c)) {
+            Words words;
+            for (Bytes rest = c.dimensions; !rest.empty();) {
+                const auto word = TakeDimension(&rest);
+                words.push_back(word ? std::optional<std::string>(*word) : std::nullopt);
+            }
+            Counts counts{{}, c.untimed, c.before, c.after, std::nullopt};
+            if (c.timed > 0) {
+                BucketReader buckets(c);
+                do {
+                    counts.buckets[buckets.bucket] = buckets.count;
+                } while (buckets.Next());
+                counts.ends = {
+                    buckets.bucket * shape.width + static_cast<std::int64_t>(c.oldest_offset),
+                    c.Newest(shape.width)};
+            }
+            found[words] = counts;
+        }
+        ASSERT_EQ(found, expected) << seed;
+    }
+}
+
+// Whether nothing but the events can tell what remains: others of its combination have other
+// times, and it is the first or last of them.
+bool IsAnEnd(const std::vector<Sample>& events, const Sample& event) {
+    if (!event.time || *event.time == kBeforeAllTime || *event.time == kAfterAllTime) {
+        return false;
+    }
+    std::vector<std::int64_t> times;
+    for (const Sample& other : events) {
+        if (other.words == event.words && other.time && *other.time != kBeforeAllTime &&
+            *other.time != kAfterAllTime) {
+            times.push_back(*other.time);
+        }
+    }
+    const auto [least, greatest] = std::minmax_element(times.begin(), times.end());
+    return *least != *greatest && (*event.time == *least || *event.time == *greatest);
+}
+
+TEST(EventRollup, RemovingUndoesAddingWhereThatIsKnown) {
+    std::size_t known = 0;
+    for (unsigned seed = 0; seed < 300; ++seed) {
+        Random random(seed);
+        const RollupShape shape = ShapeOf(seed);
+        std::vector<Sample> events = random.Events(shape.dimensions, 60);
+        const Value value = Pack(shape, events);
+        for (int i = 0; i < 20; ++i) {
+            const Sample event = random.Of(events);
+            std::vector<Sample> rest = events;
+            rest.erase(std::find(rest.begin(), rest.end(), event));
+            const Value removed = Remove(value, event);
+            ASSERT_EQ(removed.empty(), rest.empty() || IsAnEnd(events, event)) << seed;
+            if (!removed.empty()) {
+                ++known;
+                ASSERT_EQ(removed, Pack(shape, rest)) << seed;
+            }
+        }
+    }
+    EXPECT_GT(known, 1000U);
+}
+
+TEST(EventRollup, WhatIsNotThereIsNotRemoved) {
+    const RollupShape shape{kHour, 1};
+    const Value value = AddAll(shape, {{{"a"}, 10}, {{"a"}, 5 * kHour}, {{"a"}, 9 * kHour}});
+    for (const Sample& event : std::vector<Sample>{{{"b"}, 5 * kHour},
+                                                   {{std::nullopt}, 5 * kHour},
+                                                   {{"a"}, std::nullopt},
+                                                   {{"a"}, kAfterAllTime},
+                                                   {{"a"}, kBeforeAllTime},
+                                                   {{"a"}, 4 * kHour},
+                                                   {{"a"}, 9 * kHour - 1},
+                                                   {{"a"}, 9 * kHour + 1},
+                                                   {{"a"}, 20 * kHour},
+                                                   {{"a"}, -kHour},
+                                                   {{"a"}, 11},
+                                                   {{"a"}, 9}}) {
+        EXPECT_TRUE(Remove(value, event).empty()) << event.time.value_or(-1);
+    }
+    EXPECT_FALSE(Remove(value, {{"a"}, 5 * kHour}).empty());
+}
+
+// By the definition, event by event: all of them, or those of edges alone.
+LeadEvents Expected(const std::vector<Sample>& events, const std::array<Cutoff, 2>& cutoffs,
+                    std::optional<std::int64_t> edges_of_width) {
+    LeadEvents expected{};
+    expected.cutoffs = cutoffs;
+    for (const Sample& event : events) {
+        if (edges_of_width &&
+            std::none_of(cutoffs.begin(), cutoffs.end(), [&](const Cutoff& cutoff) {
+                return !cutoff.null && event.time && *event.time >= cutoff.at &&
+                       *event.time < EdgeEnd(*edges_of_width, cutoff.at);
+            })) {
+            continue;
+        }
+        const Direction direction =
+            event.words[0] ? DirectionOf(*event.words[0]) : Direction::kOther;
+        if (event.words[1]) {
+            expected.AddChannel(ChannelOf(*event.words[1]));
+        }
+        if (event.time) {
+            expected.Add(direction, *event.time);
+        } else {
+            expected.AddWithoutTime(direction);
+        }
+    }
+    return expected;
+}
+
+// Above all of cutoffs in the same bucket, in neighbouring ones, and at the start of one.
+std::array<Cutoff, 2> RandomCutoffs(Random* random, std::int64_t width) {
+    std::array<Cutoff, 2> cutoffs;
+    for (Cutoff& cutoff : cutoffs) {
+        const EventTime at = random->Time();
+        cutoff = {at.value_or(0), !at};
+    }
+    if (!cutoffs[0].null && cutoffs[0].at != kBeforeAllTime && cutoffs[0].at != kAfterAllTime) {
+        const std::int64_t start = BucketOf(cutoffs[0].at, width) * width;
+        switch (random->Below(5)) {
+            case 0:
+                cutoffs[1] = {start + random->Below(width), false};
+                break;
+            case 1:
+                cutoffs = {Cutoff{start, false}, Cutoff{start + random->Below(width), false}};
+                break;
+            default:
+                break;
+        }
+    }
+    if (cutoffs[1].Precedes(cutoffs[0])) {
+        std::swap(cutoffs[0], cutoffs[1]);
+    }
+    return cutoffs;
+}
+
+TEST(EventRollup, StatisticsAreThoseOfTheEventsWithTheirEdges) {
+    for (unsigned seed = 0; seed < 3000; ++seed) {
+        Random random(seed);
+        const RollupShape shape{ShapeOf(seed).width, 2};
+        const std::vector<Sample> events = random.Events(2, 80);
+        const std::array<Cutoff, 2> cutoffs = RandomCutoffs(&random, shape.width);
+        LeadEvents found{};
+        found.cutoffs = cutoffs;
+        AddRollup(Pack(shape, events), {0, 1}, &found);
+        const LeadEvents edges = Expected(events, cutoffs, shape.width);
+        AddEdges(
+            {edges.Of(Direction::kInbound).in_window, edges.Of(Direction::kOutbound).in_window},
+            shape.width, &found);
+        const LeadEvents expected = Expected(events, cutoffs, std::nullopt);
+        ASSERT_EQ(found.channels, expected.channels) << seed;
+        for (const Direction direction :
+             {Direction::kInbound, Direction::kOutbound, Direction::kOther}) {
+            const LeadEvents::Counts& counts = found.Of(direction);
+            ASSERT_EQ(counts.total, expected.Of(direction).total) << seed;
+            ASSERT_EQ(counts.timed, expected.Of(direction).timed) << seed;
+            ASSERT_EQ(counts.last, expected.Of(direction).last) << seed;
+            if (direction != Direction::kOther) {
+                ASSERT_EQ(counts.in_window, expected.Of(direction).in_window) << seed;
+            }
+        }
+    }
+}
+
+TEST(EventRollup, EdgesEndWithTheirBuckets) {
+    EXPECT_EQ(EdgeEnd(kHour, 1), kHour);
+    EXPECT_EQ(EdgeEnd(kHour, kHour), kHour);
+    EXPECT_EQ(EdgeEnd(kHour, -1), 0);
+    EXPECT_EQ(EdgeEnd(kHour, kBeforeAllTime), kBeforeAllTime);
+    EXPECT_EQ(EdgeEnd(kHour, kAfterAllTime), kAfterAllTime);
+    EXPECT_EQ(EdgeEnd(kAfterAllTime, 1), kAfterAllTime);
+    EXPECT_EQ(EdgeEnd(10000000 * kHour, kTimeEnd - 1), kAfterAllTime);
+}
+
+// Of damaged values nothing is said but that they are; sanitizers see what is read and written.
+TEST(EventRollup, DamageIsFoundOrHarmless) {
+    std::size_t found = 0;
+    for (unsigned seed = 0; seed < 2000; ++seed) {
+        Random random(seed);
+        const RollupShape shape{ShapeOf(seed).width, 2};
+        const std::vector<Sample> events = random.Events(2, 20);
+        Value value = Pack(shape, events);
+        const Value other = Pack(shape, random.Events(2, 20));
+        for (std::int64_t i = random.Below(4); i >= 0; --i) {
+            const auto at =
+                static_cast<std::size_t>(random.Below(static_cast<std::int64_t>(value.size())));
+            switch (random.Below(3)) {
+                case 0:
+                    value[at] = static_cast<std::uint8_t>(random.Below(256));
+                    break;
+                case 1:
+                    value.resize(at + 1);
+                    break;
+                default:
+                    value.insert(value.begin() + static_cast<std::ptrdiff_t>(at), 0xff);
+            }
+        }
+        const auto attempt = [&](auto f) {
+            try {
+                f();
+            } catch (const CorruptRollup&) {
+                ++found;
+            }
+        };
+        const Value dimensions = DimensionsOf(events[0].words);
+        Value out(2 * (value.size() + other.size()) + dimensions.size() + kRoom);
+        attempt([&] { CheckRollup(value); });
+        attempt([&] { AddEvent(value, dimensions, events[0].time, out.data()); });
+        attempt([&] { RemoveEvent(value, dimensions, events[0].time, out.data()); });
+        attempt([&] { MergeRollups(value, other, out.data()); });
+        attempt([&] {
+            LeadEvents into{};
+            into.cutoffs = {Cutoff{-kHour, false}, Cutoff{kHour, false}};
+            AddRollup(value, {0, 1}, &into);
+        });
+    }
+    EXPECT_GT(found, 2000U);
+}
+
+TEST(EventRollup, WhatIsNoValueIsRefused) {
+    const Value good = Pack({kHour, 1}, {{{"a"}, 1}});
+    for (std::size_t size = 0; size < good.size(); ++size) {
+        const Value cut(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size));
+        // After the header it is a value without events.
+        if (size != 7) {
+            EXPECT_THROW(CheckRollup(cut), CorruptRollup) << size;
+        }
+    }
+    Value twice = good;
+    twice.insert(twice.end(), good.begin() + 7, good.end());
+    EXPECT_THROW(CheckRollup(twice), CorruptRollup);
+    EXPECT_THROW(CheckRollup(Value{2, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 0}), CorruptRollup);
+    EXPECT_THROW(CheckRollup(Value{1, 1, 0}), CorruptRollup);
+    EXPECT_THROW(CheckRollup(Value{1, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 17}), CorruptRollup);
+    LeadEvents events{};
+    EXPECT_THROW(AddRollup(good, {0, 1}, &events), CorruptRollup);
+    const Value other = Pack({2 * kHour, 1}, {{{"a"}, 1}});
+    Value out(1000);
+    EXPECT_THROW((void)MergeRollups(good, other, out.data()), CorruptRollup);
+}
+
+}  // namespace
+}  // namespace freshcrm::core
