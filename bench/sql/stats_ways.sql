@@ -73,8 +73,9 @@ BEGIN
 END
 $$;
 
--- The pack's functions as they are without a rollup, under other names.
-SELECT replace(pg_get_functiondef(oid), 'FUNCTION crm.', 'FUNCTION bench.raw_')
+-- The pack's functions as they are without a rollup.
+CREATE SCHEMA raw;
+SELECT replace(pg_get_functiondef(oid), 'FUNCTION crm.', 'FUNCTION raw.')
   FROM pg_proc WHERE pronamespace = 'crm'::regnamespace AND proname IN ('calculate_lead_event_stats', 'p_score_batch') \gexec
 SELECT to_regproc('freshcrm.create_event_rollup') IS NOT NULL AS rollups \gset
 \if :rollups
@@ -91,16 +92,16 @@ INSERT INTO bench.ways VALUES
   (6, 'aggregate', 'SELECT lead_id, freshcrm.lead_event_stats(direction, channel, created_at, $2, $3) FROM crm.message_events WHERE user_id = $1 GROUP BY lead_id', NULL, 'lead_event_stats()'),
   (7, 'columns', 'SELECT lead_id, (freshcrm.lead_event_stats(direction, channel, created_at, $2, $3)).* FROM crm.message_events WHERE user_id = $1 GROUP BY lead_id', NULL, 'lead_event_stats(), its columns'),
   (8, 'replies', 'SELECT lead_id, freshcrm.event_stats(direction, channel, status, created_at, $2, $3) FROM crm.message_events WHERE user_id = $1 GROUP BY lead_id', NULL, 'event_stats(): with failures and replies'),
-  (9, 'rpc_raw', 'SELECT * FROM bench.raw_calculate_lead_event_stats($1, $2, $3)', 'bench.raw_calculate_lead_event_stats', 'calculate_lead_event_stats(), raw events'),
+  (9, 'rpc_raw', 'SELECT * FROM raw.calculate_lead_event_stats($1, $2, $3)', 'raw.calculate_lead_event_stats', 'calculate_lead_event_stats(), raw events'),
   (10, 'rpc_rollup', 'SELECT * FROM crm.calculate_lead_event_stats($1, $2, $3)', 'freshcrm.create_event_rollup', 'calculate_lead_event_stats(), rollup'),
   (11, 'batch_count', 'SELECT lead_id, count(*) FROM crm.message_events WHERE lead_id = ANY ($4) GROUP BY lead_id', NULL, '100 leads: count(*)'),
   (12, 'batch_filter', bench.filter('lead_id = ANY ($4)'), NULL, '100 leads: FILTER, count(DISTINCT channel)'),
   (13, 'batch_two_levels', bench.two_levels('lead_id = ANY ($4)'), NULL, '100 leads: FILTER, grouped twice'),
   (14, 'batch_aggregate', 'SELECT lead_id, freshcrm.lead_event_stats(direction, channel, created_at, $2, $3) FROM crm.message_events WHERE lead_id = ANY ($4) GROUP BY lead_id', NULL, '100 leads: lead_event_stats()'),
-  (15, 'batch_raw', 'SELECT * FROM bench.raw_p_score_batch($4, $5)', 'bench.raw_p_score_batch', '100 leads: p_score_batch(), raw events'),
+  (15, 'batch_raw', 'SELECT * FROM raw.p_score_batch($4, $5)', 'raw.p_score_batch', '100 leads: p_score_batch(), raw events'),
   (16, 'batch_rollup', 'SELECT * FROM crm.p_score_batch($4, $5)', 'freshcrm.create_event_rollup', '100 leads: p_score_batch(), rollup');
 DELETE FROM bench.ways WHERE to_regproc(needs) IS NULL AND needs IS NOT NULL
-    OR way = 'batch_rollup' AND to_regproc('bench.raw_p_score_batch') IS NULL;
+    OR way = 'batch_rollup' AND to_regproc('raw.p_score_batch') IS NULL;
 
 -- The ways that give all columns, and do not give those that plain SQL gives.
 CREATE FUNCTION bench.wrong_ways() RETURNS TABLE (way text) LANGUAGE plpgsql AS $$
