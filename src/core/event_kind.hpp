@@ -10,10 +10,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
-#include <utility>
+#include <type_traits>
 
 namespace freshcrm::core {
 
@@ -23,15 +25,19 @@ inline constexpr std::size_t kDirections = 3;
 
 namespace event_kind_internal {
 
-template <std::size_t... Byte>
-constexpr std::uint64_t Load(const char* bytes, std::index_sequence<Byte...> /*size*/) noexcept {
-    return ((std::uint64_t{static_cast<std::uint8_t>(bytes[Byte])} << (8 * Byte)) | ...);
-}
-
 // `Size` bytes as an integer, the first one its least significant part.
 template <std::size_t Size>
 constexpr std::uint64_t Load(const char* bytes) noexcept {
-    return Load(bytes, std::make_index_sequence<Size>());
+    if (!std::is_constant_evaluated() && std::endian::native == std::endian::little) {
+        std::uint64_t value = 0;
+        std::memcpy(&value, bytes, Size);
+        return value;
+    }
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < Size; ++i) {
+        value |= std::uint64_t{static_cast<std::uint8_t>(bytes[i])} << (8 * i);
+    }
+    return value;
 }
 
 }  // namespace event_kind_internal
