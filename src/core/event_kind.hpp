@@ -10,10 +10,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
-#include <utility>
+#include <type_traits>
 
 namespace freshcrm::core {
 
@@ -23,38 +25,44 @@ inline constexpr std::size_t kDirections = 3;
 
 namespace event_kind_internal {
 
-template <std::size_t... Byte>
-constexpr std::uint64_t Load(const char* bytes, std::index_sequence<Byte...> /*size*/) noexcept {
-    return ((std::uint64_t{static_cast<std::uint8_t>(bytes[Byte])} << (8 * Byte)) | ...);
-}
-
 // `Size` bytes as an integer, the first one its least significant part.
 template <std::size_t Size>
 constexpr std::uint64_t Load(const char* bytes) noexcept {
-    return Load(bytes, std::make_index_sequence<Size>());
+    if (!std::is_constant_evaluated() && std::endian::native == std::endian::little) {
+        std::uint64_t value = 0;
+        std::memcpy(&value, bytes, Size);
+        return value;
+    }
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < Size; ++i) {
+        value |= std::uint64_t{static_cast<std::uint8_t>(bytes[i])} << (8 * i);
+    }
+    return value;
 }
 
 }  // namespace event_kind_internal
 
-// "inbound" and "outbound"; all else is other. It is asked for every event: so it looks at no more
-// than the length and one or two integers.
+// "inbound" and "outbound"; all else is other. It is asked for every event, in which one follows
+// the other as it likes: so there is no branch between the two.
 constexpr Direction DirectionOf(std::string_view word) noexcept {
     using event_kind_internal::Load;
+    if (word.size() != 7 && word.size() != 8) {
+        return Direction::kOther;
+    }
     // Makes a letter a small one. What is none never becomes one: only a letter differs from a
     // small letter in this bit alone.
     constexpr std::uint64_t kSmall = 0x2020202020202020;
-    if (word.size() == 8) {
-        return (Load<8>(word.data()) | kSmall) == Load<8>("outbound") ? Direction::kOutbound
-                                                                      : Direction::kOther;
-    }
-    if (word.size() == 7) {
-        constexpr std::uint64_t kSmallHalf = kSmall >> 32;
-        return (Load<4>(word.data()) | kSmallHalf) == Load<4>("inbo") &&
-                       (Load<4>(word.data() + 3) | kSmallHalf) == Load<4>("ound")
-                   ? Direction::kInbound
-                   : Direction::kOther;
-    }
-    return Direction::kOther;
+    // The first and the last four bytes: in seven there is one that is among both.
+    const std::uint64_t bytes =
+        kSmall | (Load<4>(word.data()) | (Load<4>(word.data() + word.size() - 4) << 32));
+    constexpr std::uint64_t kInbound = Load<4>("inbo") | (Load<4>("ound") << 32);
+    constexpr std::uint64_t kOutbound = Load<8>("outbound");
+    const unsigned inbound = (word.size() == 7 ? 1U : 0U) & (bytes == kInbound ? 1U : 0U);
+    const unsigned outbound = (word.size() == 8 ? 1U : 0U) & (bytes == kOutbound ? 1U : 0U);
+    static_assert(static_cast<int>(Direction::kInbound) == 0 &&
+                  static_cast<int>(Direction::kOutbound) == 1 &&
+                  static_cast<int>(Direction::kOther) == 2);
+    return static_cast<Direction>(2 - 2 * inbound - outbound);
 }
 
 // The longest word that can be known to any of these functions, in bytes: a longer one is other.

@@ -14,15 +14,21 @@ extern "C" {
 
 namespace freshcrm::leadstats {
 
+// Not in line, as no known word is stored so.
+[[gnu::noinline, gnu::cold]] inline std::string_view StoredWordOf(Datum value) {
+    if (toast_raw_datum_size(value) > VARHDRSZ + core::kLongestWord) {
+        return {};
+    }
+    auto* word = pg_detoast_datum_packed(reinterpret_cast<varlena*>(DatumGetPointer(value)));
+    return {VARDATA_ANY(word), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(word))};
+}
+
 // The bytes of a value of type text, as far as it can be a word that core/event_kind.hpp knows: of
 // a longer one there are none, so that it is not decompressed or fetched to be found unknown.
 inline std::string_view WordOf(Datum value) {
-    auto* word = reinterpret_cast<varlena*>(DatumGetPointer(value));
+    const auto* word = reinterpret_cast<const varlena*>(DatumGetPointer(value));
     if (VARATT_IS_EXTERNAL(word) || VARATT_IS_COMPRESSED(word)) {
-        if (toast_raw_datum_size(value) > VARHDRSZ + core::kLongestWord) {
-            return {};
-        }
-        word = pg_detoast_datum_packed(word);
+        return StoredWordOf(value);
     }
     return {VARDATA_ANY(word), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(word))};
 }
@@ -59,7 +65,7 @@ inline void CheckCutoffs(const core::Cutoff& cutoff_14d, const core::Cutoff& cut
     }
 }
 
-[[noreturn]] inline void RefuseOtherCutoffs() {
+[[noreturn, gnu::noinline]] inline void RefuseOtherCutoffs() {
     throw pg::Error(ERRCODE_INVALID_PARAMETER_VALUE, "cutoffs differ within a group")
         .Detail("All events of a group are counted in the same windows.")
         .Hint("Give cutoffs that are the same for all rows, or group by them, too.");

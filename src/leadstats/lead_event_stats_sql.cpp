@@ -30,7 +30,8 @@ core::LeadEvents* NewLeadEvents(MemoryContext context) {
     return new (MemoryContextAlloc(context, sizeof(core::LeadEvents))) core::LeadEvents{};
 }
 
-core::LeadEvents* Start(FunctionCallInfo fcinfo) {
+// Not in line, as it is done once a group.
+[[gnu::noinline]] core::LeadEvents* Start(FunctionCallInfo fcinfo) {
     const core::Cutoff cutoff_14d = leadstats::CutoffArgument(fcinfo, 4);
     const core::Cutoff cutoff_7d = leadstats::CutoffArgument(fcinfo, 5);
     leadstats::CheckCutoffs(cutoff_14d, cutoff_7d);

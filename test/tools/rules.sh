@@ -81,7 +81,7 @@ rule_meta_json() {
 
 rule_scripts() {
     local file
-    for file in test/tools/* bench/run bench/etags bench/scores bench/lib.sh .ci/run; do
+    for file in test/tools/* bench/run bench/etags bench/scores bench/stats bench/lib.sh .ci/run; do
         bash -n "$file" 2>&1 | sed -E 's/: line ([0-9]+)/:\1/'
     done
 }
@@ -160,6 +160,7 @@ public_functions+=", 'crm_fill', 'crm_check_comparable', 'crm_hot_leads_query', 
     'explain_rpc', 'explain_rpc_with'"
 public_functions+=", 'conditional', 'check_match', 'raise_response', 'header_fields', 'set_http', 'count_response', 'respond',
     'text_settings', 'member_names', 'page_etag', 'requested_projection', 'answer_request', 'pre_request', 'scope_condition', 'conditional_get'"
+public_functions+=", 'lead_event_stats', 'event_stats'"
 public_functions+=", 'lead_score', 'p_score', 'engagement_score'"
 public_functions+=", 'event_rollup', 'event_rollup_add', 'event_rollup_remove', 'event_rollup_merge', 'event_rollup_stats', 'event_rollup_stats_agg',
     'event_rollup_edge', 'event_rollup_readable', 'check_cutoffs'"
