@@ -12,6 +12,7 @@
 #   make bench         what upkeep costs, beside its rivals: SCALE and more in bench/README.md
 #   make bench-concurrency  how the writes of several clients get on with each other
 #   make bench-etags  what an entity tag costs
+#   make bench-stats  what the statistics of leads cost
 #   make bench-scores  how well scores rank real opportunities
 #   make lint          format, clang-tidy, cppcheck and the project's own rules
 

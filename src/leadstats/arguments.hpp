@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/event_stats.hpp"
-#include "pg/postgres.hpp"
+#include "pg/error.hpp"
 
 extern "C" {
 #include "access/detoast.h"
@@ -48,6 +48,21 @@ inline std::optional<std::int64_t> TimeArgument(FunctionCallInfo fcinfo, int arg
 inline core::Cutoff CutoffArgument(FunctionCallInfo fcinfo, int argument) {
     return PG_ARGISNULL(argument) ? core::Cutoff{0, true}
                                   : core::Cutoff{PG_GETARG_TIMESTAMPTZ(argument), false};
+}
+
+// Raises 22023 for the cutoffs of lead_event_stats in the wrong order.
+inline void CheckCutoffs(const core::Cutoff& cutoff_14d, const core::Cutoff& cutoff_7d) {
+    if (cutoff_7d.Precedes(cutoff_14d)) {
+        throw pg::Error(ERRCODE_INVALID_PARAMETER_VALUE, "cutoff_7d is before cutoff_14d")
+            .Detail("The window of 7 days is a part of that of 14 days, and begins later.")
+            .Hint("Swap the cutoffs.");
+    }
+}
+
+[[noreturn]] inline void RefuseOtherCutoffs() {
+    throw pg::Error(ERRCODE_INVALID_PARAMETER_VALUE, "cutoffs differ within a group")
+        .Detail("All events of a group are counted in the same windows.")
+        .Hint("Give cutoffs that are the same for all rows, or group by them, too.");
 }
 
 }  // namespace freshcrm::leadstats

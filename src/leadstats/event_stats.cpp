@@ -1,5 +1,6 @@
 #include "leadstats/event_stats.hpp"
 
+#include "leadstats/arguments.hpp"
 #include "pg/error.hpp"
 
 // The standard library after the server's headers.
@@ -155,9 +156,7 @@ void AddEvent(core::EventStats* stats, const core::Event& event, MemoryContext c
 
 void CheckCutoffs(const core::EventStats& stats, const core::Cutoffs& cutoffs) {
     if (!(stats.cutoffs() == cutoffs)) {
-        throw pg::Error(ERRCODE_INVALID_PARAMETER_VALUE, "cutoffs differ within a group")
-            .Detail("All events of a group are counted in the same windows.")
-            .Hint("Give cutoffs that are the same for all rows, or group by them, too.");
+        RefuseOtherCutoffs();
     }
 }
 

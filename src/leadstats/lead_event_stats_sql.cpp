@@ -33,20 +33,10 @@ core::LeadEvents* NewLeadEvents(MemoryContext context) {
 core::LeadEvents* Start(FunctionCallInfo fcinfo) {
     const core::Cutoff cutoff_14d = leadstats::CutoffArgument(fcinfo, 4);
     const core::Cutoff cutoff_7d = leadstats::CutoffArgument(fcinfo, 5);
-    if (cutoff_7d.Precedes(cutoff_14d)) {
-        throw pg::Error(ERRCODE_INVALID_PARAMETER_VALUE, "cutoff_7d is before cutoff_14d")
-            .Detail("The window of 7 days is a part of that of 14 days, and begins later.")
-            .Hint("Swap the cutoffs.");
-    }
+    leadstats::CheckCutoffs(cutoff_14d, cutoff_7d);
     core::LeadEvents* events = NewLeadEvents(Context(fcinfo));
     events->cutoffs = {cutoff_14d, cutoff_7d};
     return events;
-}
-
-[[noreturn]] void RefuseOtherCutoffs() {
-    throw pg::Error(ERRCODE_INVALID_PARAMETER_VALUE, "cutoffs differ within a group")
-        .Detail("All events of a group are counted in the same windows.")
-        .Hint("Give cutoffs that are the same for all rows, or group by them, too.");
 }
 
 bool SameCutoffs(FunctionCallInfo fcinfo, const core::LeadEvents& events) {
@@ -61,7 +51,7 @@ FRESHCRM_FUNCTION(freshcrm_lead_event_stats_add) {
     if (events == nullptr || !pg::InAggregate(fcinfo)) {
         events = Start(fcinfo);
     } else if (!SameCutoffs(fcinfo, *events)) {
-        RefuseOtherCutoffs();
+        leadstats::RefuseOtherCutoffs();
     }
     const core::Direction direction = leadstats::DirectionArgument(fcinfo, 1);
     if (!PG_ARGISNULL(2)) {
@@ -91,7 +81,7 @@ FRESHCRM_FUNCTION(freshcrm_lead_event_stats_combine) {
         PG_RETURN_POINTER(events);
     }
     if (events->cutoffs != other->cutoffs) {
-        RefuseOtherCutoffs();
+        leadstats::RefuseOtherCutoffs();
     }
     events->Merge(*other);
     PG_RETURN_POINTER(events);

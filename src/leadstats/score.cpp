@@ -48,9 +48,9 @@ core::Count ReadCount(const StatisticsRow& row, Column column, const char* name)
     if (row.nulls[column]) {
         return std::nullopt;
     }
-    return CheckedCount(column == kChannels ? DatumGetInt32(row.values[column])
-                                            : DatumGetInt64(row.values[column]),
-                        name);
+    return CheckedCount(
+        column == kChannels ? DatumGetInt32(row.values[column]) : DatumGetInt64(row.values[column]),
+        name);
 }
 
 std::optional<core::Timestamp> ReadTime(const StatisticsRow& row, Column column) {
@@ -111,8 +111,8 @@ void ReadStatistics(HeapTupleHeader stats, core::LeadFacts* facts) {
     if (stats == nullptr) {
         return;
     }
-    TupleDesc desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(stats),
-                                            HeapTupleHeaderGetTypMod(stats));
+    TupleDesc desc =
+        lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(stats), HeapTupleHeaderGetTypMod(stats));
     CheckColumns(desc);
     HeapTupleData tuple{};
     tuple.t_len = HeapTupleHeaderGetDatumLength(stats);
@@ -131,10 +131,10 @@ void ReadStatistics(HeapTupleHeader stats, core::LeadFacts* facts) {
 
 core::Count CheckedCount(std::int64_t count, const char* name) {
     if (count < 0) {
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("%s must not be negative", name),
-                        errdetail("It is " INT64_FORMAT ".", static_cast<int64>(count)),
-                        errhint("Give a count, or NULL when it is not known.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not be negative", name),
+                 errdetail("It is " INT64_FORMAT ".", static_cast<int64>(count)),
+                 errhint("Give a count, or NULL when it is not known.")));
     }
     return count;
 }

@@ -19,9 +19,10 @@ const char* Hint(Factors factors) {
                          static_cast<int>(factor.name.size()), factor.name.data(),
                          factor.default_weight);
     }
-    return psprintf("The factors and their defaults are {%s}. Weights are numbers from 0 to %g, "
-                    "and need not sum to 1.",
-                    hint.data, core::kLargestWeight);
+    return psprintf(
+        "The factors and their defaults are {%s}. Weights are numbers from 0 to %g, "
+        "and need not sum to 1.",
+        hint.data, core::kLargestWeight);
 }
 
 [[noreturn]] void RaiseWeights(Factors factors, const char* message) {
@@ -51,8 +52,8 @@ double ReadWeight(Factors factors, const char* name, const JsonbValue& value) {
     if (value.type != jbvNumeric) {
         RaiseWeights(factors, psprintf("weight \"%s\" is not a number", name));
     }
-    const double weight = DatumGetFloat8(DirectFunctionCall1(
-        numeric_float8_no_overflow, NumericGetDatum(value.val.numeric)));
+    const double weight = DatumGetFloat8(
+        DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value.val.numeric)));
     if (!(weight >= 0)) {
         RaiseWeights(factors, psprintf("weight \"%s\" is negative", name));
     }

@@ -81,7 +81,7 @@ rule_meta_json() {
 
 rule_scripts() {
     local file
-    for file in test/tools/* bench/run bench/etags bench/scores bench/lib.sh .ci/run; do
+    for file in test/tools/* bench/run bench/etags bench/scores bench/stats bench/lib.sh .ci/run; do
         bash -n "$file" 2>&1 | sed -E 's/: line ([0-9]+)/:\1/'
     done
 }
@@ -158,6 +158,7 @@ rule_security_definer() {
 public_functions="'etag', 'row_etag', 'etag_agg', 'etag_set', 'sha256_hex', 'collection_etag', 'capture', 'guard_target', 'flush', 'wait_for', 'applied', 'crm_mapped_columns', 'crm_cockpit_query'"
 public_functions+=", 'conditional', 'check_match', 'raise_response', 'header_fields', 'set_http', 'count_response', 'respond',
     'text_settings', 'member_names', 'page_etag', 'requested_projection', 'answer_request', 'pre_request', 'scope_condition', 'conditional_get'"
+public_functions+=", 'lead_event_stats', 'event_stats'"
 public_functions+=", 'lead_score', 'p_score', 'engagement_score'"
 
 rule_public_functions() {
