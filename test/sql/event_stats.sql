@@ -3,6 +3,7 @@ SET client_min_messages = warning;
 CREATE SCHEMA event_stats;
 SET search_path = event_stats;
 SET TimeZone = 'UTC';
+SET jit = off;
 
 -- Declared on purpose, described; the aggregates are open to everybody, and their parts to nobody.
 SELECT p.oid::regprocedure, provolatile, proparallel, proisstrict,
@@ -72,9 +73,9 @@ ANALYZE windows;
 CREATE VIEW native AS
 SELECT i, lead_id, freshcrm.event_stats(direction, channel, status, created_at, VARIADIC list) AS stats,
        freshcrm.lead_event_stats(direction, channel, created_at, cutoff_14d, cutoff_7d) AS lead_stats
-  FROM windows, event GROUP BY i, lead_id;
+  FROM windows, event WHERE i < 11 OR lead_id BETWEEN 1 AND 9 GROUP BY i, lead_id;
 
-CREATE VIEW plain_event AS
+CREATE MATERIALIZED VIEW plain_event AS
 SELECT e.*, CASE WHEN lower(direction) IN ('inbound', 'outbound') THEN lower(direction) ELSE 'other' END AS d,
        CASE WHEN channel IS NULL THEN NULL
             WHEN lower(channel) = ANY ('{call,chat,dm,email,event,facebook,fax,form,in_app,instagram,letter,line,linkedin,mail,meeting,messenger,mms,other,phone,push,rcs,reddit,signal,skype,slack,sms,teams,telegram,threads,tiktok,twitter,viber,video,visit,voice,voicemail,web,webchat,webinar,wechat,whatsapp,x,xing,youtube,zoom}')
@@ -83,8 +84,10 @@ SELECT e.*, CASE WHEN lower(direction) IN ('inbound', 'outbound') THEN lower(dir
   FROM event AS e;
 CREATE VIEW plain_reply AS
 SELECT lead_id, count(*) AS replies, percentile_cont(0.5) WITHIN GROUP (ORDER BY created_at - before) AS median,
-       round(avg(extract(epoch FROM created_at - before) * 1000000)) * interval '1 microsecond' AS mean
-  FROM (SELECT lead_id, created_at, d, lag(d) OVER w AS d_before, lag(created_at) OVER w AS before
+       -- In days and the rest, since a number of microseconds is too long for interval's multiplication.
+       div(round(avg(us)), 86400000000)::int * interval '1 day' + mod(round(avg(us)), 86400000000) * interval '1 microsecond' AS mean
+  FROM (SELECT lead_id, created_at, d, lag(d) OVER w AS d_before, lag(created_at) OVER w AS before,
+               extract(epoch FROM created_at - lag(created_at) OVER w) * 1000000 AS us
           FROM (SELECT *, row_number() OVER (PARTITION BY lead_id ORDER BY created_at DESC, d = 'outbound' DESC) AS place FROM plain_event
                  WHERE isfinite(created_at) AND d <> 'other' AND NOT (d = 'outbound' AND has_failed)) AS m
          WHERE place <= 4096 WINDOW w AS (PARTITION BY lead_id ORDER BY created_at, d = 'outbound')) AS l
@@ -116,13 +119,12 @@ SELECT i, lead_id, ROW(count(*), count(*) FILTER (WHERE d = 'inbound'), count(*)
                        count(*) FILTER (WHERE d = 'inbound' AND created_at >= cutoff_7d), count(*) FILTER (WHERE d = 'outbound' AND created_at >= cutoff_7d),
                        max(created_at) FILTER (WHERE d = 'inbound'), max(created_at) FILTER (WHERE d = 'outbound'),
                        count(DISTINCT c))::freshcrm.lead_event_stats AS lead_stats
-  FROM windows, plain_event GROUP BY i, lead_id;
+  FROM windows, plain_event WHERE i < 11 OR lead_id BETWEEN 1 AND 9 GROUP BY i, lead_id;
 
 -- What plain SQL says, once for each state of the table; the native statistics are compared with it in every plan.
-CREATE TABLE wanted AS SELECT * FROM plain_lead LEFT JOIN plain USING (i, lead_id);
-\set differences 'SELECT count(*) > 1500 AS enough, count(w.stats) > 1500 AS of_both, count(*) FILTER (WHERE (w.stats).reply_count > 0) > 500 AS with_replies, count(*) FILTER (WHERE n.lead_stats IS DISTINCT FROM w.lead_stats) AS lead_differences, count(*) FILTER (WHERE n.stats IS DISTINCT FROM w.stats AND w.stats IS NOT NULL) AS differences FROM native AS n FULL JOIN wanted AS w USING (i, lead_id)'
+CREATE TABLE wanted AS SELECT * FROM plain_lead FULL JOIN plain USING (i, lead_id);
+\set differences 'SELECT count(*) > 1500 AS enough, count(*) FILTER (WHERE (w.stats).reply_count > 0) > 500 AS with_replies, count(*) FILTER (WHERE n.lead_stats IS DISTINCT FROM w.lead_stats) AS lead_differences, count(*) FILTER (WHERE n.stats IS DISTINCT FROM w.stats) AS differences FROM native AS n FULL JOIN wanted AS w USING (i, lead_id)'
 SET max_parallel_workers_per_gather = 0;
-SET jit = off;
 SET enable_sort = off;
 EXPLAIN (COSTS OFF) SELECT * FROM native;
 :differences;
@@ -135,6 +137,8 @@ SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SET parallel_leader_participation = off;
+-- Each process has a part of each group when events are dear.
+SET cpu_operator_cost = 1;
 EXPLAIN (COSTS OFF) SELECT freshcrm.event_stats(direction, channel, status, created_at, '2026-01-10'),
                            freshcrm.lead_event_stats(direction, channel, created_at, '2026-01-10', '2026-01-17') FROM event;
 EXPLAIN (COSTS OFF) SELECT * FROM native;
@@ -153,8 +157,9 @@ FROM event;
 UPDATE event SET created_at = some_time(), direction = one_of('{inbound,outbound,NULL}') WHERE id % 7 = 0;
 DELETE FROM event WHERE id % 5 = 0 OR lead_id = 150;
 UPDATE event SET lead_id = 151 + id % 3, status = one_of('{failed,read}') WHERE lead_id BETWEEN 100 AND 110;
+REFRESH MATERIALIZED VIEW plain_event;
 TRUNCATE wanted;
-INSERT INTO wanted SELECT * FROM plain_lead LEFT JOIN plain USING (i, lead_id);
+INSERT INTO wanted SELECT * FROM plain_lead FULL JOIN plain USING (i, lead_id);
 :differences;
 SET max_parallel_workers_per_gather = 2;
 :differences;
@@ -173,7 +178,7 @@ SET TimeZone = 'UTC';
 SET jit = off;
 
 -- A moving frame: each has the statistics of its rows.
-SELECT count(*) AS frames, bool_and(stats = again.stats AND lead_stats = again.lead_stats) AS same
+SELECT count(*) AS frames, bool_and(moving.stats = again.stats AND moving.lead_stats = again.lead_stats) AS same
   FROM (SELECT id, freshcrm.event_stats(direction, channel, status, created_at, '2026-01-10') OVER w AS stats,
                freshcrm.lead_event_stats(direction, channel, created_at, '2026-01-10', '2026-01-17') OVER w AS lead_stats
           FROM event WHERE id <= 500 WINDOW w AS (ORDER BY id RANGE BETWEEN 20 PRECEDING AND CURRENT ROW)) AS moving,
@@ -181,7 +186,7 @@ SELECT count(*) AS frames, bool_and(stats = again.stats AND lead_stats = again.l
                        freshcrm.lead_event_stats(direction, channel, created_at, '2026-01-10', '2026-01-17') AS lead_stats
                   FROM event AS e WHERE e.id BETWEEN moving.id - 20 AND moving.id) AS again;
 -- Running statistics: the state goes on after a result.
-SELECT count(*) AS frames, bool_and(stats = again.stats) AS same
+SELECT count(*) AS frames, bool_and(running.stats = again.stats) AS same
   FROM (SELECT id, freshcrm.event_stats(direction, channel, status, created_at, '2026-01-10') OVER (ORDER BY id) AS stats
           FROM event WHERE id <= 500) AS running,
        LATERAL (SELECT freshcrm.event_stats(direction, channel, status, created_at, '2026-01-10') AS stats FROM event AS e WHERE e.id <= running.id) AS again;
@@ -201,8 +206,8 @@ SET enable_sort = off;
 SELECT hash_batches($$
     SELECT lead_id, freshcrm.lead_event_stats('inbound', 'email', created_at, '2026-01-10', '2026-01-17'),
            freshcrm.event_stats('inbound', 'email', 'read', created_at, '2026-01-10', '2026-01-17')
-      FROM (SELECT n % 1000000, timestamptz '2026-01-01' + n * interval '1 second' FROM generate_series(1, 1200000) AS n) AS e (lead_id, created_at)
-     GROUP BY lead_id$$) AS spilled;
+      FROM (SELECT n % 100000, timestamptz '2026-01-01' + n * interval '1 second' FROM generate_series(1, 120000) AS n) AS e (lead_id, created_at)
+     GROUP BY lead_id$$) AS a_tenth_spills;
 SELECT count(*) AS leads, sum((a).total_events) AS events, sum((a).inbound_14d) AS in_14d, sum((b).inbound[1]) AS again, sum((b).total_events) AS and_again
   FROM (SELECT lead_id, freshcrm.lead_event_stats('inbound', 'email', created_at, '2026-01-10', '2026-01-17'),
                freshcrm.event_stats('inbound', 'email', 'read', created_at, '2026-01-10', '2026-01-17')
@@ -237,8 +242,6 @@ SELECT refused($$SELECT freshcrm.event_stats(direction, channel, status, created
 SELECT refused($$SELECT freshcrm.event_stats(direction, channel, status, created_at, VARIADIC array_fill(NULL::timestamptz, ARRAY[1001])) FROM event_stats.event$$);
 SELECT refused($$SELECT freshcrm.event_stats(direction, channel, status, created_at, VARIADIC '{{2026-01-17},{2026-01-10}}') FROM event_stats.event$$);
 SELECT refused($$SELECT freshcrm.event_stats(direction, channel, status, created_at, 7) FROM event_stats.event$$);
-SELECT refused($$SELECT freshcrm.lead_event_stats_add(NULL, 'inbound', 'email', now(), now(), now())$$);
-SELECT refused($$SELECT freshcrm.event_stats_final(NULL)$$);
 SELECT refused($$SELECT freshcrm.event_stats_deserialize('\x00', internal_in(NULL))$$);
 -- Workers that each have cutoffs of their own, and find out when their states meet.
 CREATE TABLE halves AS SELECT n, timestamptz '2026-01-10' + (n / 40000) * interval '1 day' AS cutoff FROM generate_series(1, 79999) AS n;

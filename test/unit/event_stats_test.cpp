@@ -20,8 +20,8 @@ std::optional<std::int64_t> Later(std::optional<std::int64_t> a, std::optional<s
 struct CutoffList {
     std::vector<std::optional<std::int64_t>> list;
 
-    std::vector<std::int64_t> at;
-    std::unique_ptr<bool[]> null;
+    std::vector<std::int64_t> at = {};
+    std::unique_ptr<bool[]> null = {};
 
     Cutoffs Get(bool with_nulls = true) {
         at.clear();
