@@ -185,8 +185,8 @@ Numeric PointsAsNumeric(std::int32_t points) {
     return int64_div_fast_to_numeric(points, 2);
 }
 
-// The tree is made as pushJsonbValue() would leave it, without its copies and its sorting: most of the
-// time of a score goes into this.
+// The tree is made as pushJsonbValue() would leave it, without its copies and its sorting: most of
+// the time of a score goes into this.
 Datum FactorsAsJson(const core::LeadScore& score) {
     JsonbPair members[kMembers];
     JsonbPair factors[kMembers][kFactorMembers];
