@@ -19,7 +19,7 @@ CREATE TABLE bench.behind AS
 SELECT b.place, b.whose, b.name AS lead, p.*
   FROM bench.pipeline AS p,
        LATERAL (VALUES (1, 'the account''s', account), (2, 'the sales agent''s', sales_agent),
-                       (3, 'both together', account || '/' || sales_agent)) AS b (place, whose, name)
+                       (3, 'account and agent''s', account || '/' || sales_agent)) AS b (place, whose, name)
  WHERE b.name IS NOT NULL;
 
 CREATE TABLE bench.events AS

@@ -21,8 +21,8 @@ constexpr double kEngagementHalfLifeDays = 14;
 constexpr double kManyDeals = 2;
 constexpr double kManyActivities = 10;
 
-// Values, and what makes them, are in kValueUnits before they are rounded, too: halves of a unit, as
-// divisions give them, are then no others in binary.
+// Values, and what makes them, are in kValueUnits before they are rounded, too: halves of a unit,
+// as divisions give them, are then no others in binary.
 constexpr double kOne = kValueUnits;
 constexpr double kNeutral = kOne / 2;
 static_assert(kShareOfReplies + kLastWord == kOne);
@@ -150,8 +150,7 @@ unsigned UnknownStatistics(const LeadFacts& facts) {
            bit(!facts.outbound_total, kUnknownOutboundTotal) |
            bit(!facts.inbound_14d, kUnknownInbound14d) | bit(!facts.inbound_7d, kUnknownInbound7d) |
            bit(!facts.channels, kUnknownChannels) |
-           bit(!facts.last_inbound_at && facts.inbound_total.value_or(0) > 0,
-               kUnknownLastInbound) |
+           bit(!facts.last_inbound_at && facts.inbound_total.value_or(0) > 0, kUnknownLastInbound) |
            bit(!facts.last_outbound_at && facts.outbound_total.value_or(0) > 0,
                kUnknownLastOutbound);
 }

@@ -20,7 +20,7 @@ const char* Hint(Factors factors) {
                          factor.default_weight);
     }
     return psprintf(
-        "The factors and their defaults are {%s}. Weights are numbers from 0 to %g, "
+        "The factors and their defaults are {%s}. Weights are numbers from 0 to %.0f, "
         "and need not sum to 1.",
         hint.data, core::kLargestWeight);
 }

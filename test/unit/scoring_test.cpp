@@ -256,7 +256,8 @@ class Random {
         if (OneIn(20)) {
             return std::nullopt;
         }
-        return OneIn(20) ? Below(std::numeric_limits<std::int64_t>::max()) : Below(OneIn(3) ? 100 : 6);
+        return OneIn(20) ? Below(std::numeric_limits<std::int64_t>::max())
+                         : Below(OneIn(3) ? 100 : 6);
     }
 
     std::optional<Timestamp> AnyTime() {
@@ -351,8 +352,7 @@ void ExpectNeverLower(Change change) {
 TEST(ScoringProperties, ScoreIsFrom0To100AndTheSumOfItsPoints) {
     Random random(2);
     for (int i = 0; i < kRounds; i++) {
-        const LeadScore score =
-            ScoreLead(random.AnyFacts(), Shares(random.AnyWeights<5>()));
+        const LeadScore score = ScoreLead(random.AnyFacts(), Shares(random.AnyWeights<5>()));
         ASSERT_GE(score.score, 0);
         ASSERT_LE(score.score, 10'000);
         std::int32_t sum = 0;
@@ -380,9 +380,8 @@ TEST(ScoringProperties, ALargerCountOfInboundEventsNeverLowersIt) {
     ExpectNeverLower([](LeadFacts* facts, Random* random) {
         facts->inbound_7d = More(facts->inbound_7d, random);
     });
-    ExpectNeverLower([](LeadFacts* facts, Random* random) {
-        facts->channels = More(facts->channels, random);
-    });
+    ExpectNeverLower(
+        [](LeadFacts* facts, Random* random) { facts->channels = More(facts->channels, random); });
 }
 
 TEST(ScoringProperties, ALaterLastInboundEventNeverLowersIt) {
@@ -424,8 +423,8 @@ TEST(ScoringProperties, AnOutboundEventNeverRaisesIt) {
         const LeadFacts before = random.AnyFacts();
         LeadFacts after = before;
         after.outbound_total = More(after.outbound_total, &random);
-        after.last_outbound_at =
-            std::max(after.last_outbound_at.value_or(kInfinitePast), kNow - random.Below(30 * kDay));
+        after.last_outbound_at = std::max(after.last_outbound_at.value_or(kInfinitePast),
+                                          kNow - random.Below(30 * kDay));
         const auto shares = Shares(random.AnyWeights<5>());
         const std::int32_t difference =
             ScoreLead(after, shares).score - ScoreLead(before, shares).score;
