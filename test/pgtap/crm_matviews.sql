@@ -25,7 +25,7 @@ SELECT pg_temp.rep(n % 5), CASE WHEN n % 17 > 0 THEN pg_temp.lead(1 + n % 37) EN
        (ARRAY['inbound', 'outbound', 'Outbound', 'INBOUND', 'sideways'])[1 + n % 5],
        (ARRAY['email', 'phone', 'EMail', 'pigeon'])[1 + n % 4],
        CASE WHEN n % 3 > 0 THEN pg_temp.template(1 + n % 3) END,
-       now() - make_interval(hours => (n * 7 % 60) * 12)
+       now() - make_interval(hours => (n * 7 % 61) * 12)
   FROM generate_series(1, 2000) AS n;
 INSERT INTO web_tracking_events (lead_id, "timestamp")
 SELECT pg_temp.lead(1 + n % 20), now() - make_interval(hours => n * 12) FROM generate_series(1, 100) AS n;

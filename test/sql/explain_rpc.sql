@@ -168,8 +168,6 @@ END $$;
 SELECT line FROM freshcrm.explain_rpc_with('many', '{}', '{"analyze": true}') AS e (line) WHERE line ~ 'Not Shown';
 
 -- What cannot be explained
-\set VERBOSITY verbose
-\set SHOW_CONTEXT errors
 CREATE FUNCTION overloaded(a int) RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION overloaded(a date) RETURNS int LANGUAGE sql AS 'SELECT 2';
 CREATE PROCEDURE proc(a int) LANGUAGE sql AS 'SELECT 1';

@@ -96,14 +96,15 @@ rule_exported_symbols() {
 }
 
 rule_c_functions() {
-    local file line symbol named
+    local file line symbol named symbols
+    symbols=$(exported)
     named=$(grep -rnoE "'MODULE_PATHNAME', *'[a-z0-9_]+'" sql --include='*.sql' --exclude='freshcrm--*' |
         sed -E "s/:'MODULE_PATHNAME', *'([a-z0-9_]+)'/:\\1/")
     while IFS=: read -r file line symbol; do
-        exported | grep -qxF "$symbol" || echo "$file:$line: freshcrm.so has no function $symbol"
+        grep -qxF "$symbol" <<< "$symbols" || echo "$file:$line: freshcrm.so has no function $symbol"
     done <<< "$named"
     # The server starts background workers by name.
-    for symbol in $(exported | grep '^freshcrm_' | grep -v '_worker$'); do
+    for symbol in $(grep '^freshcrm_' <<< "$symbols" | grep -v '_worker$'); do
         grep -q ":$symbol\$" <<< "$named" ||
             echo "$(grep -rn "FRESHCRM_FUNCTION($symbol)" src | cut -d: -f1,2): no SQL function uses $symbol"
     done
