@@ -22,15 +22,16 @@ SELECT projection, applied FROM (VALUES ('counted_hot'::regclass), ('summed_hot'
 -- Runs a statement; says how its changes were applied to each projection, and what differs from its view.
 CREATE FUNCTION tried(statement text) RETURNS TABLE (projection regclass, patched bigint, otherwise bigint, wrong text)
 LANGUAGE plpgsql AS $$
+DECLARE
+  before freshcrm.projections[];
 BEGIN
-  CREATE TEMP TABLE before AS SELECT * FROM freshcrm.projections AS p WHERE p.projection IN ('counted_hot'::regclass, 'summed_hot'::regclass);
+  before := ARRAY(SELECT p FROM freshcrm.projections AS p WHERE p.projection IN ('counted_hot'::regclass, 'summed_hot'::regclass));
   EXECUTE statement;
   RETURN QUERY
     SELECT a.projection, a.keys_patched - b.keys_patched,
            a.keys_narrow + a.keys_whole_row + a.recomputed_all - b.keys_narrow - b.keys_whole_row - b.recomputed_all,
            (SELECT string_agg(format('%s %s', d.difference, d.key), ', ') FROM freshcrm.verify_projection(a.projection) AS d)
-      FROM freshcrm.projections AS a JOIN before AS b USING (projection) ORDER BY a.projection::text;
-  DROP TABLE before;
+      FROM freshcrm.projections AS a JOIN unnest(before) AS b USING (projection) ORDER BY a.projection::text;
 END
 $$;
 
