@@ -169,7 +169,8 @@ unsigned UnknownFacts(const LeadFacts& facts, bool has_statistics) {
 // Sets the factors, of as many values and shares, and returns their sum.
 std::int32_t Weigh(std::span<const double> values, std::span<const std::int32_t> shares,
                    std::span<Factor> factors) {
-    constexpr std::int64_t kUnit = std::int64_t{kValueUnits} * kShareUnits / (100 * kPointUnits);
+    constexpr std::int64_t kUnit =
+        std::int64_t{kValueUnits} * kShareUnits / (std::int64_t{100} * kPointUnits);
     std::int64_t sum = 0;
     std::int32_t rounded = 0;
     for (std::size_t i = 0; i < factors.size(); i++) {

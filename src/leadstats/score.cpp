@@ -2,6 +2,7 @@
 // The standard library after the server's headers.
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 extern "C" {
 #include "utils/jsonb.h"
@@ -91,24 +92,18 @@ constexpr bool KeyLess(std::string_view a, std::string_view b) {
 
 // The members of the object: the factors and, last, what is unknown, and the order of their keys.
 constexpr std::size_t kMembers = core::kLeadFactors.size() + 1;
-constexpr auto kMemberNames = [] {
-    std::array<std::string_view, kMembers> names{};
-    for (std::size_t i = 0; i < core::kLeadFactors.size(); i++) {
-        names[i] = core::kLeadFactors[i].name;
-    }
-    names.back() = "unknown";
-    return names;
-}();
-constexpr auto kMemberOrder = [] {
+constexpr std::string_view MemberName(std::size_t member) {
+    return member < core::kLeadFactors.size() ? core::kLeadFactors[member].name : "unknown";
+}
+
+constexpr std::array<std::size_t, kMembers> OrderMembers() {
     std::array<std::size_t, kMembers> order{};
-    for (std::size_t i = 0; i < kMembers; i++) {
-        order[i] = i;
-    }
-    std::sort(order.begin(), order.end(), [](std::size_t a, std::size_t b) {
-        return KeyLess(kMemberNames[a], kMemberNames[b]);
-    });
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(),
+              [](std::size_t a, std::size_t b) { return KeyLess(MemberName(a), MemberName(b)); });
     return order;
-}();
+}
+constexpr auto kMemberOrder = OrderMembers();
 
 constexpr std::size_t kFactorMembers = 3;
 static_assert(KeyLess("value", "points") && KeyLess("points", "weight"));
@@ -193,7 +188,7 @@ Datum FactorsAsJson(const core::LeadScore& score) {
     JsonbValue unknown[core::kUnknownNames.size()];
     for (std::size_t place = 0; place < kMembers; place++) {
         const std::size_t i = kMemberOrder[place];
-        members[place] = {Text(kMemberNames[i]),
+        members[place] = {Text(MemberName(i)),
                           i < core::kLeadFactors.size() ? FactorObject(score.factors[i], factors[i])
                                                         : UnknownArray(score.unknown, unknown),
                           static_cast<uint32>(place)};
