@@ -121,6 +121,18 @@ CREATE FUNCTION reads() RETURNS text LANGUAGE sql AS $$
                AND d.refobjid = to_regclass('event_rollup.message_events_rollup')) THEN 'the rollup' ELSE 'the events' END, ', ' ORDER BY p.proname)
       FROM pg_proc AS p WHERE p.pronamespace = 'event_rollup'::regnamespace AND p.proname IN ('calculate_lead_event_stats', 'p_score_batch')
 $$;
+-- How many rows a statement reads of which table or function.
+CREATE FUNCTION reads_rows(statement text) RETURNS TABLE (name text, rows bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    plan jsonb;
+BEGIN
+    EXECUTE 'EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF, COSTS OFF) ' || statement INTO plan;
+    RETURN QUERY
+        SELECT coalesce(node->>'Relation Name', node->>'Function Name'), sum((node->>'Actual Rows')::bigint)::bigint
+          FROM jsonb_path_query(plan, 'strict $.** ? (@."Relation Name" != null || @."Function Name" != null)') AS node
+         GROUP BY 1 ORDER BY 1;
+END
+$$;
 CREATE FUNCTION attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     detail text;
@@ -239,8 +251,12 @@ SELECT indexdef FROM pg_indexes WHERE tablename = 'message_events_rollup' ORDER 
 SELECT attempt($$SELECT freshcrm.create_event_rollup('message_events', '{user_id,lead_id}', 'created_at')$$);
 SELECT reads();
 SELECT check_all();
--- In the place of the call there is a plan, which reads no events that lie in no edge.
-EXPLAIN (COSTS OFF) SELECT * FROM calculate_lead_event_stats('a0000000-0000-0000-0000-000000000001', '2026-06-10Z', '2026-06-17 10:30Z');
+-- In the place of the call there is a plan, which reads the events in edges alone, and none where no bucket is cut.
+SELECT * FROM reads_rows($$SELECT * FROM calculate_lead_event_stats(rep(1), '2026-06-10 09:20Z', '2026-06-17 10:30Z')$$);
+SELECT count(*) FROM message_events WHERE user_id = rep(1)
+   AND (created_at >= '2026-06-10 09:20Z' AND created_at < '2026-06-10 10:00Z' OR created_at >= '2026-06-17 10:30Z' AND created_at < '2026-06-17 11:00Z');
+SELECT * FROM reads_rows($$SELECT * FROM calculate_lead_event_stats(rep(1), '2026-06-10 09:00Z', '2026-06-17 10:00Z')$$);
+SELECT * FROM reads_rows($$SELECT * FROM p_score_batch(ARRAY[lead(1), lead(2)], '2026-06-20 10:00Z')$$);
 SELECT attempt($$SELECT * FROM calculate_lead_event_stats(rep(1), '2026-06-17Z', '2026-06-10Z')$$);
 SELECT lead_id, total_events, inbound_14d, last_inbound_at, channels
   FROM calculate_lead_event_stats(rep(9), '2026-06-10Z', '2026-06-17Z', ARRAY[lead(3), lead(1), lead(2), lead(1), NULL]);
