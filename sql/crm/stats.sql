@@ -86,7 +86,7 @@ BEGIN
                   GROUP BY {message_events.lead_id}) AS edges ON edges.lead_id = {rollup.lead_id}
      WHERE {rollup.user_id} = $1 AND ($4 IS NULL OR {rollup.lead_id} = ANY ($4))
        AND freshcrm.event_rollup_readable({source})
-     ORDER BY {rollup.lead_id} OFFSET 0';
+    OFFSET 0';
     of_named := 'SELECT FROM {rollup} AS rollup
                       WHERE {rollup.lead_id} = named.lead_id AND {rollup.user_id} = $1';
     of_leads := 'SELECT {rollup.lead_id} AS lead_id,
@@ -108,16 +108,17 @@ BEGIN
       last_inbound_at timestamptz, last_outbound_at timestamptz, channels int)
     LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
     BEGIN ATOMIC
-      SELECT s.lead_id, (s.stats).total_events, (s.stats).inbound_total, (s.stats).outbound_total,
-             (s.stats).inbound_14d, (s.stats).outbound_14d, (s.stats).inbound_7d, (s.stats).outbound_7d,
-             (s.stats).last_inbound_at, (s.stats).last_outbound_at, (s.stats).channels
-        FROM ((' || of_user || ')
-              UNION ALL
-              SELECT named.lead_id, {nothing}
-                FROM unnest($4) AS named (lead_id)
-               WHERE $4 IS NOT NULL AND named.lead_id IS NOT NULL AND NOT EXISTS (
-                     ' || of_named || ')
-               GROUP BY named.lead_id) AS s
+      SELECT s.* FROM (
+        SELECT e.lead_id, (e.stats).total_events, (e.stats).inbound_total, (e.stats).outbound_total,
+               (e.stats).inbound_14d, (e.stats).outbound_14d, (e.stats).inbound_7d, (e.stats).outbound_7d,
+               (e.stats).last_inbound_at, (e.stats).last_outbound_at, (e.stats).channels
+          FROM (' || of_user || ') AS e
+        UNION ALL
+        SELECT named.lead_id, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0
+          FROM unnest($4) AS named (lead_id)
+         WHERE $4 IS NOT NULL AND named.lead_id IS NOT NULL AND NOT EXISTS (
+               ' || of_named || ')
+         GROUP BY named.lead_id) AS s
        WHERE freshcrm.check_cutoffs($2, $3)
        ORDER BY s.lead_id;
     END;';
@@ -137,7 +138,7 @@ BEGIN
                      freshcrm.lead_score(coalesce(e.stats, {nothing}), $2, $3, {leads.status}) AS score
                 FROM {leads} AS leads LEFT JOIN (' || of_leads || ') AS e ON e.lead_id = {leads.id}
                WHERE {leads.id} = ANY ($1)
-               ORDER BY {leads.id} OFFSET 0) AS s
+              OFFSET 0) AS s
        ORDER BY s.lead_id;
     END;';
   -- In hours: days have other lengths where clocks change, and the same events have the same score everywhere.

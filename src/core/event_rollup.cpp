@@ -1,6 +1,7 @@
 #include "core/event_rollup.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "core/event_rollup_io.hpp"
 #include "core/pure.hpp"
@@ -12,9 +13,6 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 enum Flag : std::uint8_t { kTimed = 1, kUntimed = 2, kBefore = 4, kAfter = 8, kAllFlags = 15 };
 
-// No bucket is older, whatever its width.
-constexpr std::int64_t kLowestBucket = kFirstTime / kNarrowestBucket - 1;
-
 std::uint64_t TakeCount(const std::uint8_t** at, const std::uint8_t* end) {
     const std::uint64_t count = TakeVarint(at, end);
     if (count == 0) {
@@ -23,140 +21,63 @@ std::uint64_t TakeCount(const std::uint8_t** at, const std::uint8_t* end) {
     return count;
 }
 
-std::uint64_t TakeOffset(const std::uint8_t** at, const std::uint8_t* end, std::int64_t width) {
-    const std::uint64_t offset = TakeVarint(at, end);
-    if (offset >= static_cast<std::uint64_t>(width)) {
-        throw CorruptRollup("a time is outside of its bucket");
+std::int64_t TakeTime(const std::uint8_t** at, const std::uint8_t* end) {
+    if (end - *at < 8) {
+        throw CorruptRollup("a time has no end");
     }
-    return offset;
-}
-
-std::int64_t FromZigzag(std::uint64_t value) {
-    return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
-}
-
-std::uint64_t ToZigzag(std::int64_t value) {
-    return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
-}
-
-void CheckTime(std::int64_t bucket, std::int64_t width, std::uint64_t offset) {
     std::int64_t time;
-    if (__builtin_mul_overflow(bucket, width, &time) ||
-        __builtin_add_overflow(time, static_cast<std::int64_t>(offset), &time) ||
-        time < kFirstTime || time >= kTimeEnd) {
+    if constexpr (std::endian::native == std::endian::little) {
+        std::memcpy(&time, *at, sizeof(time));
+    } else {
+        std::uint64_t bits = 0;
+        for (unsigned i = 0; i < 8; ++i) {
+            bits |= std::uint64_t{(*at)[i]} << (8 * i);
+        }
+        time = static_cast<std::int64_t>(bits);
+    }
+    *at += 8;
+    if (time < kFirstTime || time >= kTimeEnd) {
         throw CorruptRollup("a time is out of range");
     }
+    return time;
+}
+
+std::uint8_t* PutTime(std::int64_t time, std::uint8_t* out) {
+    for (unsigned i = 0; i < 8; ++i) {
+        *out++ = static_cast<std::uint8_t>(static_cast<std::uint64_t>(time) >> (8 * i));
+    }
+    return out;
 }
 
 // Where a combination is, or would be.
 struct Place {
     std::size_t begin;
     std::size_t end;
+    std::uint64_t index;
     bool exists;
     Combination combination;
 };
 
+// Reads all combinations.
 Place Find(RollupReader* reader, Bytes dimensions) {
-    Place place{reader->position(), 0, false, {}};
-    while (reader->Next(&place.combination)) {
-        const int order = CompareDimensions(place.combination.dimensions, dimensions);
-        if (order >= 0) {
-            place.exists = order == 0;
-            break;
+    Place place{reader->position(), reader->position(), 0, false, {}};
+    Combination c{};
+    while (reader->Next(&c)) {
+        const int order = CompareDimensions(c.dimensions, dimensions);
+        if (order < 0) {
+            place.begin = place.end = reader->position();
+            ++place.index;
+        } else if (order == 0) {
+            place.end = reader->position();
+            place.exists = true;
+            place.combination = c;
         }
-        place.begin = reader->position();
     }
-    place.end = place.exists ? reader->position() : place.begin;
     return place;
 }
 
-// The older buckets of a combination with a few changed in the middle.
-struct Splice {
-    Bytes before;
-    Bytes after;
-    unsigned changed;
-    std::uint64_t distance[2];
-    std::uint64_t count[2];
-
-    void Put(std::int64_t distance_between, std::uint64_t how_many) {
-        distance[changed] = static_cast<std::uint64_t>(distance_between);
-        count[changed++] = how_many;
-    }
-    std::uint8_t* Write(std::uint8_t* out) const {
-        out = PutBytes(before, out);
-        for (unsigned i = 0; i < changed; ++i) {
-            out = PutOlder(distance[i], count[i], out);
-        }
-        return PutBytes(after, out);
-    }
-};
-
-// Looks for a bucket older than the newest one. Before it in time order, `previous` is the bucket
-// that comes before it in the value, `splice` has all until there, and the reader is at the first
-// that is not newer, if there is one.
-bool Seek(BucketReader* reader, std::int64_t bucket, const Bytes& older, std::int64_t* previous,
-          Splice* splice) {
-    for (;;) {
-        const std::uint8_t* const mark = reader->rest().data();
-        *previous = reader->bucket;
-        splice->before = {older.data(), mark};
-        if (!reader->Next()) {
-            splice->after = {};
-            return false;
-        }
-        if (reader->bucket <= bucket) {
-            splice->after = reader->rest();
-            return true;
-        }
-    }
-}
-
-Splice AddToOlder(Combination* c, std::int64_t bucket, std::uint64_t offset) {
-    Splice splice{};
-    BucketReader reader(*c);
-    std::int64_t previous;
-    if (!Seek(&reader, bucket, c->older, &previous, &splice)) {
-        splice.Put(previous - bucket, 1);
-        c->oldest_offset = offset;
-    } else if (reader.bucket == bucket) {
-        splice.Put(previous - bucket, AddCounts(reader.count, 1));
-        if (splice.after.empty()) {
-            c->oldest_offset = std::min(c->oldest_offset, offset);
-        }
-    } else {
-        splice.Put(previous - bucket, 1);
-        splice.Put(bucket - reader.bucket, reader.count);
-    }
-    return splice;
-}
-
-Splice AddTimed(Combination* c, std::int64_t time, std::int64_t width) {
-    Splice splice{};
-    const std::int64_t bucket = BucketOf(time, width);
-    const auto offset = static_cast<std::uint64_t>(time - bucket * width);
-    const bool first = c->timed == 0;
-    c->timed = AddCounts(c->timed, 1);
-    if (first) {
-        c->newest_bucket = bucket;
-        c->newest_offset = c->oldest_offset = offset;
-        c->newest_count = 1;
-    } else if (bucket > c->newest_bucket) {
-        splice.Put(bucket - c->newest_bucket, c->newest_count);
-        splice.after = c->older;
-        c->newest_bucket = bucket;
-        c->newest_offset = offset;
-        c->newest_count = 1;
-    } else if (bucket == c->newest_bucket) {
-        splice.after = c->older;
-        c->newest_offset = std::max(c->newest_offset, offset);
-        if (c->older.empty()) {
-            c->oldest_offset = std::min(c->oldest_offset, offset);
-        }
-        c->newest_count = AddCounts(c->newest_count, 1);
-    } else {
-        return AddToOlder(c, bucket, offset);
-    }
-    return splice;
+bool IsFinite(EventTime time) {
+    return time && *time != kBeforeAllTime && *time != kAfterAllTime;
 }
 
 // The count of the events without a finite time that are like this one.
@@ -164,60 +85,127 @@ std::uint64_t* UntimedCount(Combination* c, EventTime time) {
     return !time ? &c->untimed : *time == kBeforeAllTime ? &c->before : &c->after;
 }
 
-bool IsFinite(EventTime time) {
-    return time && *time != kBeforeAllTime && *time != kAfterAllTime;
+// An entry to be changed.
+struct Slot {
+    std::int64_t bucket;
+    std::uint64_t combination;
+
+    bool IsBehind(const EntryReader& entry) const {
+        return entry.bucket != bucket ? entry.bucket > bucket : entry.combination < combination;
+    }
+    bool Is(const EntryReader& entry) const {
+        return entry.bucket == bucket && entry.combination == combination;
+    }
+};
+
+// The entries with an event more. All behind its place stay as they are.
+std::uint8_t* PutEntriesWith(Bytes entries, const Slot& slot, std::uint8_t* out) {
+    EntryReader reader(entries);
+    const std::int64_t first = reader.bucket;
+    std::int64_t previous = first;
+    const std::uint8_t* mark = reader.position();
+    bool more = reader.Next();
+    if (!more || slot.bucket > first) {
+        out = PutEntry(0, slot.combination, 1, PutVarint(ToZigzag(slot.bucket), out));
+        if (more) {
+            out = PutEntry(slot.bucket - reader.bucket, reader.combination, reader.count, out);
+        }
+        return PutBytes(reader.rest(), out);
+    }
+    while (more && slot.IsBehind(reader)) {
+        previous = reader.bucket;
+        mark = reader.position();
+        more = reader.Next();
+    }
+    out = PutBytes({entries.data(), mark}, out);
+    const bool same = more && slot.Is(reader);
+    out = PutEntry(previous - slot.bucket, slot.combination, same ? AddCounts(reader.count, 1) : 1,
+                   out);
+    if (more && !same) {
+        out = PutEntry(slot.bucket - reader.bucket, reader.combination, reader.count, out);
+    }
+    return PutBytes(reader.rest(), out);
 }
 
-// Removal says false where it is not known what becomes of the combination.
-
-bool RemoveFromOlder(Combination* c, std::int64_t bucket, std::uint64_t offset, Splice* splice) {
-    BucketReader reader(*c);
-    std::int64_t previous;
-    if (!Seek(&reader, bucket, c->older, &previous, splice) || reader.bucket != bucket) {
-        return false;
+// The same, with a combination that was not there; `timed` says whether there is an event to add.
+std::uint8_t* PutEntriesWithNew(Bytes entries, const Slot& slot, bool timed, std::uint8_t* out) {
+    EntryWriter writer(out);
+    EntryReader reader(entries);
+    while (reader.Next()) {
+        if (timed && !slot.IsBehind(reader)) {
+            writer.Put(slot.bucket, slot.combination, 1);
+            timed = false;
+        }
+        const bool behind = reader.combination >= slot.combination;
+        writer.Put(reader.bucket, reader.combination + (behind ? 1 : 0), reader.count);
     }
-    if (splice->after.empty() && (offset <= c->oldest_offset || reader.count == 1)) {
-        return false;
+    if (timed) {
+        writer.Put(slot.bucket, slot.combination, 1);
     }
-    if (reader.count > 1) {
-        splice->Put(previous - bucket, reader.count - 1);
-    } else {
-        (void)reader.Next();
-        splice->Put(previous - reader.bucket, reader.count);
-        splice->after = reader.rest();
-    }
-    return true;
+    return writer.end();
 }
 
-bool RemoveFromNewest(Combination* c, std::uint64_t offset, Splice* splice) {
-    const bool alone = c->older.empty();
-    const bool same_time = alone && c->newest_offset == c->oldest_offset;
-    if (alone ? c->newest_count != c->timed : c->newest_count >= c->timed) {
-        throw CorruptRollup("the counts of buckets do not add up");
+// The entries with an event less, of the slot if there is one, and without a combination that is
+// gone. Nothing where the event is not there.
+std::uint8_t* PutEntriesWithout(Bytes entries, std::uint64_t combination,
+                                const std::optional<Slot>& slot, std::uint64_t least, bool gone,
+                                std::uint8_t* out) {
+    EntryWriter writer(out);
+    EntryReader reader(entries);
+    bool found = !slot;
+    while (reader.Next()) {
+        std::uint64_t count = reader.count;
+        if (slot && slot->Is(reader)) {
+            if (count < least) {
+                return nullptr;
+            }
+            --count;
+            found = true;
+        }
+        if (count > 0) {
+            const bool behind = gone && reader.combination > combination;
+            writer.Put(reader.bucket, reader.combination - (behind ? 1 : 0), count);
+        }
     }
-    if (same_time ? offset != c->newest_offset
-                  : offset >= c->newest_offset || (alone && offset <= c->oldest_offset)) {
-        return false;
-    }
-    // Besides it there are the newest one and, in the only bucket, the oldest.
-    if (!same_time && c->newest_count < (alone ? 3U : 2U)) {
-        return false;
-    }
-    --c->newest_count;
-    splice->after = c->older;
-    return true;
+    return found ? writer.end() : nullptr;
 }
 
-bool RemoveTimed(Combination* c, std::int64_t time, std::int64_t width, Splice* splice) {
-    const std::int64_t bucket = BucketOf(time, width);
-    const auto offset = static_cast<std::uint64_t>(time - bucket * width);
-    if (c->timed == 0 || bucket > c->newest_bucket ||
-        !(bucket == c->newest_bucket ? RemoveFromNewest(c, offset, splice)
-                                     : RemoveFromOlder(c, bucket, offset, splice))) {
+void AddTime(Combination* c, std::int64_t time) {
+    c->newest = c->timed > 0 ? std::max(c->newest, time) : time;
+    c->oldest = c->timed > 0 ? std::min(c->oldest, time) : time;
+    c->timed = AddCounts(c->timed, 1);
+}
+
+// Whether it is known what becomes of first and last time.
+bool RemoveTime(Combination* c, std::int64_t time) {
+    const bool all_the_same = c->newest == c->oldest;
+    if (c->timed == 0 ||
+        (all_the_same ? time != c->newest : time <= c->oldest || time >= c->newest)) {
         return false;
     }
     --c->timed;
     return true;
+}
+
+// How many events an entry has at least in which there is one besides the first and the last.
+std::uint64_t LeastWith(const Combination& c, std::int64_t bucket, std::int64_t width) {
+    if (c.newest == c.oldest) {
+        return 1;
+    }
+    return 1 + (BucketOf(c.newest, width) == bucket ? 1 : 0) +
+           (BucketOf(c.oldest, width) == bucket ? 1 : 0);
+}
+
+// All of the value but the entries, with another combination, or none, in this place.
+std::uint8_t* PutCombinations(Bytes value, const RollupReader& reader, const Place& place,
+                              const Combination* c, std::uint8_t* out) {
+    out = PutBytes(value.first(reader.header()), out);
+    const std::uint64_t others = reader.combinations() - (place.exists ? 1 : 0);
+    RollupReader start(value);
+    out = PutVarint(others + (c != nullptr ? 1 : 0), out);
+    out = PutBytes({value.data() + start.position(), value.data() + place.begin}, out);
+    out = c != nullptr ? PutCombination(*c, out) : out;
+    return PutBytes({value.data() + place.end, value.data() + reader.position()}, out);
 }
 
 }  // namespace
@@ -266,124 +254,99 @@ RollupReader::RollupReader(Bytes value)
     if (width < static_cast<std::uint64_t>(kNarrowestBucket) || dimensions > kMostDimensions) {
         throw CorruptRollup("it has no such form");
     }
+    header_ = position();
     shape_ = {static_cast<std::int64_t>(width), static_cast<unsigned>(dimensions)};
+    combinations_ = left_ = TakeVarint(&at_, end_);
+    // Each takes more than a byte.
+    if (combinations_ > value.size()) {
+        throw CorruptRollup("it has more combinations than room for them");
+    }
 }
 
 bool RollupReader::Next(Combination* c) {
-    if (at_ == end_) {
+    if (left_ == 0) {
         return false;
     }
-    const std::uint8_t* const start = at_;
-    for (unsigned i = 0; i < shape_.dimensions; ++i) {
-        const std::uint64_t size = TakeVarint(&at_, end_);
-        if (size > 0) {
-            if (size - 1 > static_cast<std::uint64_t>(end_ - at_)) {
-                throw CorruptRollup("a dimension is longer than the value");
-            }
-            at_ += size - 1;
-        }
-    }
-    c->dimensions = {start, at_};
+    --left_;
     const std::uint64_t size = TakeVarint(&at_, end_);
-    if (size == 0 || size > static_cast<std::uint64_t>(end_ - at_)) {
+    if (size >= static_cast<std::uint64_t>(end_ - at_)) {
         throw CorruptRollup("a combination is longer than the value");
     }
-    const std::uint8_t* const body_end = at_ + size;
+    c->dimensions = {at_, static_cast<std::size_t>(size)};
+    at_ += size;
     const std::uint8_t flags = *at_++;
     if (flags == 0 || flags > kAllFlags) {
         throw CorruptRollup("it has unknown flags");
     }
-    c->untimed = (flags & kUntimed) != 0 ? TakeCount(&at_, body_end) : 0;
-    c->before = (flags & kBefore) != 0 ? TakeCount(&at_, body_end) : 0;
-    c->after = (flags & kAfter) != 0 ? TakeCount(&at_, body_end) : 0;
-    c->timed = 0;
-    c->older = {};
+    c->untimed = c->before = c->after = c->timed = 0;
+    if (flags != kTimed) [[unlikely]] {
+        c->untimed = (flags & kUntimed) != 0 ? TakeCount(&at_, end_) : 0;
+        c->before = (flags & kBefore) != 0 ? TakeCount(&at_, end_) : 0;
+        c->after = (flags & kAfter) != 0 ? TakeCount(&at_, end_) : 0;
+    }
     if ((flags & kTimed) != 0) {
-        c->timed = TakeCount(&at_, body_end);
-        c->newest_bucket = FromZigzag(TakeVarint(&at_, body_end));
-        c->newest_offset = TakeOffset(&at_, body_end, shape_.width);
-        c->oldest_offset = TakeOffset(&at_, body_end, shape_.width);
-        c->newest_count = TakeCount(&at_, body_end);
-        CheckTime(c->newest_bucket, shape_.width, c->newest_offset);
-        c->older = {at_, body_end};
-    } else if (at_ != body_end) {
-        throw CorruptRollup("a combination is longer than what it has");
+        c->timed = TakeCount(&at_, end_);
+        c->newest = TakeTime(&at_, end_);
+        c->oldest = TakeTime(&at_, end_);
     }
-    at_ = body_end;
     return true;
 }
 
-bool BucketReader::Next() {
-    if (at_ == end_) {
-        return false;
-    }
-    const std::uint64_t code = TakeVarint(&at_, end_);
-    const auto distance = static_cast<std::int64_t>(code >> 1);
-    if (distance == 0 || distance > bucket - kLowestBucket) {
-        throw CorruptRollup("a bucket is out of order");
-    }
-    bucket -= distance;
-    count = (code & 1) != 0 ? AddCounts(TakeVarint(&at_, end_), 2) : 1;
-    return true;
-}
-
-std::uint8_t* PutBodyHead(const Combination& c, std::uint8_t* out) {
+std::uint8_t* PutCombination(const Combination& c, std::uint8_t* out) {
+    out = PutBytes(c.dimensions, PutVarint(c.dimensions.size(), out));
     *out++ = static_cast<std::uint8_t>((c.timed > 0 ? kTimed : 0) | (c.untimed > 0 ? kUntimed : 0) |
                                        (c.before > 0 ? kBefore : 0) | (c.after > 0 ? kAfter : 0));
     for (const std::uint64_t count : {c.untimed, c.before, c.after, c.timed}) {
         out = count > 0 ? PutVarint(count, out) : out;
     }
-    if (c.timed > 0) {
-        out = PutVarint(ToZigzag(c.newest_bucket), out);
-        out = PutVarint(c.newest_offset, out);
-        out = PutVarint(c.oldest_offset, out);
-        out = PutVarint(c.newest_count, out);
-    }
-    return out;
+    return c.timed > 0 ? PutTime(c.oldest, PutTime(c.newest, out)) : out;
 }
 
 std::size_t WriteEmptyRollup(const RollupShape& shape, std::uint8_t* out) {
     std::uint8_t* at = out;
     *at++ = kVersion;
     at = PutVarint(static_cast<std::uint64_t>(shape.width), at);
-    return static_cast<std::size_t>(PutVarint(shape.dimensions, at) - out);
+    return static_cast<std::size_t>(PutVarint(0, PutVarint(shape.dimensions, at)) - out);
 }
 
 std::size_t AddEvent(Bytes value, Bytes dimensions, EventTime time, std::uint8_t* out) {
     RollupReader reader(value);
-    Place place = Find(&reader, dimensions);
-    Combination c{};
-    if (place.exists) {
-        c = place.combination;
-    }
+    const Place place = Find(&reader, dimensions);
+    Combination c = place.combination;
     c.dimensions = dimensions;
-    Splice splice{};
-    splice.after = c.older;
-    if (IsFinite(time)) {
-        splice = AddTimed(&c, *time, reader.shape().width);
+    Slot slot{0, place.index};
+    const bool timed = IsFinite(time);
+    if (timed) {
+        AddTime(&c, *time);
+        slot.bucket = BucketOf(*time, reader.shape().width);
     } else {
         std::uint64_t* const count = UntimedCount(&c, time);
         *count = AddCounts(*count, 1);
     }
-    std::uint8_t* at = PutBytes(value.first(place.begin), out);
-    at = PutCombination(
-        c, [&](std::uint8_t* to) { return splice.Write(to); }, at);
-    return static_cast<std::size_t>(PutBytes(value.subspan(place.end), at) - out);
+    std::uint8_t* at = PutCombinations(value, reader, place, &c, out);
+    if (!place.exists) {
+        at = PutEntriesWithNew(reader.rest(), slot, timed, at);
+    } else if (timed) {
+        at = PutEntriesWith(reader.rest(), slot, at);
+    } else {
+        at = PutBytes(reader.rest(), at);
+    }
+    return static_cast<std::size_t>(at - out);
 }
 
 std::size_t RemoveEvent(Bytes value, Bytes dimensions, EventTime time, std::uint8_t* out) {
     RollupReader reader(value);
-    const std::size_t header = reader.position();
-    Place place = Find(&reader, dimensions);
+    const Place place = Find(&reader, dimensions);
+    Combination c = place.combination;
+    std::optional<Slot> slot;
+    std::uint64_t least = 0;
     if (!place.exists) {
         return 0;
     }
-    Combination c = place.combination;
-    Splice splice{};
-    splice.after = c.older;
     if (IsFinite(time)) {
-        splice.after = {};
-        if (!RemoveTimed(&c, *time, reader.shape().width, &splice)) {
+        slot = Slot{BucketOf(*time, reader.shape().width), place.index};
+        least = LeastWith(c, slot->bucket, reader.shape().width);
+        if (!RemoveTime(&c, *time)) {
             return 0;
         }
     } else if (std::uint64_t* const count = UntimedCount(&c, time); *count > 0) {
@@ -391,14 +354,13 @@ std::size_t RemoveEvent(Bytes value, Bytes dimensions, EventTime time, std::uint
     } else {
         return 0;
     }
-    std::uint8_t* at = PutBytes(value.first(place.begin), out);
-    if (c.timed + c.untimed + c.before + c.after > 0) {
-        at = PutCombination(
-            c, [&](std::uint8_t* to) { return splice.Write(to); }, at);
-    } else if (place.begin == header && place.end == value.size()) {
+    const bool gone = c.timed + c.untimed + c.before + c.after == 0;
+    if (gone && reader.combinations() == 1) {
         return 0;
     }
-    return static_cast<std::size_t>(PutBytes(value.subspan(place.end), at) - out);
+    std::uint8_t* at = PutCombinations(value, reader, place, gone ? nullptr : &c, out);
+    at = PutEntriesWithout(reader.rest(), place.index, slot, least, gone, at);
+    return at == nullptr ? 0 : static_cast<std::size_t>(at - out);
 }
 
 }  // namespace freshcrm::core

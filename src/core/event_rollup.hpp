@@ -5,25 +5,29 @@
 // Integers are varints: seven bits a byte, the lowest first, the top bit set on all bytes but the
 // last; the shortest form alone, below 2^63.
 //
-//   value       := 01 · width · dimensions · combination*
-//                  width: of a bucket in microseconds, one second at least; dimensions: how many
-//   combination := dimension* · length · body      length: of the body, in bytes
+//   value       := 01 · width · dimensions · combinations · combination* · [bucket · entry*]
+//                  width: of a bucket in microseconds, one second at least; dimensions,
+//                  combinations: how many
+//   combination := size · dimension* · flags · [untimed] · [before] · [after] · [timed · newest ·
+//   oldest]
 //                  in ascending order of the bytes of their dimensions, each once
-//   dimension   := 0 (NULL) | n + 1 · n bytes
-//   body        := flags · [untimed] · [before] · [after] · [timed · buckets]
+//                  size: of the dimensions, in bytes
 //                  flags: one byte of 1 timed, 2 untimed, 4 before, 8 after; never 0
 //                  untimed: how many events have no time; before: -infinity; after: infinity;
 //                  timed: how many have a finite one; those not in flags are absent, others not 0
-//   buckets     := bucket · newest · oldest · count · older*
-//                  bucket: that of the newest event, 2n for n >= 0 and -2n - 1 for n < 0;
-//                  newest, oldest: microseconds from the start of its bucket to the newest event,
-//                  and from the start of the last bucket to the oldest; count: of the newest bucket
-//   older       := 2 · d for one event | 2 · d + 1 · c for c + 2 of them
-//                  d: how many buckets lie between its start and that of the bucket before it
+//                  newest, oldest: the last and the first finite time, 8 bytes each, the lowest
+//                  first
+//   dimension   := 0 (NULL) | n + 1 · n bytes
+//   bucket      := that of the newest event of all with a finite time, 2n for n >= 0 and -2n - 1
+//                  for n < 0; absent where there is no such event
+//   entry       := gap · 2 · c for one event | gap · 2 · c + 1 · n for n + 2 of them
+//                  the events of a bucket and a combination, of the newest bucket first and of the
+//                  first combination first; gap: how many buckets it lies before the entry before
+//                  it, 0 for the first one; c: which combination, from 0
 //
 // Times are microseconds since 2000-01-01 00:00 UTC, as in the server, and bucket n begins at
 // n · width: buckets are the same in every time zone. The newest bucket comes first, so that a new
-// event changes the beginning of a body, and a window is counted without what lies before it.
+// event changes the beginning of the entries, and a window is counted without what lies before it.
 //
 // Whatever the bytes are, functions here stay within them and end; what is no value, or is found
 // not to be one, is a CorruptRollup. They look at what they need only; CheckRollup() at everything.
@@ -73,7 +77,7 @@ using DimensionValues = std::span<const std::optional<std::string_view>>;
 std::size_t DimensionsRoom(DimensionValues values);
 std::size_t WriteDimensions(DimensionValues values, std::uint8_t* out);
 
-// What a combination says but its buckets.
+// What is said of the events of a combination, but their buckets.
 struct Combination {
     Bytes dimensions;
     std::uint64_t untimed;
@@ -81,15 +85,8 @@ struct Combination {
     std::uint64_t after;
     std::uint64_t timed;
     // Where timed is not 0:
-    std::int64_t newest_bucket;
-    std::uint64_t newest_offset;
-    std::uint64_t oldest_offset;
-    std::uint64_t newest_count;
-    Bytes older;
-
-    std::int64_t Newest(std::int64_t width) const {
-        return newest_bucket * width + static_cast<std::int64_t>(newest_offset);
-    }
+    std::int64_t newest;
+    std::int64_t oldest;
 };
 
 // Reads a value, combination by combination.
@@ -98,37 +95,22 @@ class RollupReader {
     explicit RollupReader(Bytes value);
 
     const RollupShape& shape() const { return shape_; }
+    std::uint64_t combinations() const { return combinations_; }
     bool Next(Combination* combination);
-    // Where the next combination begins, from the start of the value.
+    // Where the number of combinations is, and where the next one begins, from the start.
+    std::size_t header() const { return header_; }
     std::size_t position() const { return static_cast<std::size_t>(at_ - begin_); }
+    // What comes behind the last combination that has been read: behind all of them, the entries.
+    Bytes rest() const { return {at_, end_}; }
 
   private:
     const std::uint8_t* begin_;
     const std::uint8_t* at_;
     const std::uint8_t* end_;
+    std::size_t header_;
     RollupShape shape_;
-};
-
-// Reads the buckets of a combination that has timed events, the newest first.
-class BucketReader {
-  public:
-    explicit BucketReader(const Combination& combination)
-        : bucket(combination.newest_bucket),
-          count(combination.newest_count),
-          at_(combination.older.data()),
-          end_(at_ + combination.older.size()) {}
-
-    // Goes to the next older bucket, if there is one.
-    bool Next();
-    // What has not been read yet.
-    Bytes rest() const { return {at_, end_}; }
-
-    std::int64_t bucket;
-    std::uint64_t count;
-
-  private:
-    const std::uint8_t* at_;
-    const std::uint8_t* end_;
+    std::uint64_t combinations_;
+    std::uint64_t left_;
 };
 
 // Splits the bytes of dimensions: the next value, and takes it off.
@@ -145,15 +127,16 @@ inline constexpr std::size_t kRoom = 160;
 // A value without events, of which there is none but on the way to others.
 std::size_t WriteEmptyRollup(const RollupShape& shape, std::uint8_t* out);
 
-// The value with an event more. Room: value + dimensions + kRoom.
+// The value with an event more. Room: twice the value + dimensions + kRoom.
 std::size_t AddEvent(Bytes value, Bytes dimensions, EventTime time, std::uint8_t* out);
 
 // The value with one event less; 0 where that is not known: the event is the first or last of
 // several of its combination, or the only one of all, or is found not to be there. An event is not
-// missed if others of the same bucket and combination are there. Room: value + kRoom.
+// missed if others of the same bucket and combination are there. Room: twice the value + kRoom.
 std::size_t RemoveEvent(Bytes value, Bytes dimensions, EventTime time, std::uint8_t* out);
 
-// The value of the events of both, which must be of the same shape. Room: twice both + kRoom.
+// The value of the events of both, which must be of the same shape. Room: four times both +
+// kRoom.
 std::size_t MergeRollups(Bytes one, Bytes other, std::uint8_t* out);
 
 // One event of many that are packed together.
@@ -162,9 +145,10 @@ struct PendingEvent {
     std::uint32_t size;
     bool timed;
     std::int64_t time;
+    std::uint32_t combination = 0;  // for PackEvents()
 };
 
-// The value of these events, which are put into another order. Room: PackRoom().
+// The value of these events, which are not what they were then. Room: PackRoom().
 std::size_t PackRoom(std::span<const PendingEvent> events);
 std::size_t PackEvents(const RollupShape& shape, std::span<PendingEvent> events, std::uint8_t* out);
 

@@ -54,13 +54,6 @@ inline std::uint8_t* PutBytes(Bytes bytes, std::uint8_t* out) {
     return out + bytes.size();
 }
 
-inline std::uint8_t* PutOlder(std::uint64_t distance, std::uint64_t count, std::uint8_t* out) {
-    if (count == 1) {
-        return PutVarint(distance << 1, out);
-    }
-    return PutVarint(count - 2, PutVarint(distance << 1 | 1, out));
-}
-
 // Counts add up to less than 2^63.
 inline std::uint64_t AddCounts(std::uint64_t one, std::uint64_t other) {
     const std::uint64_t sum = one + other;
@@ -80,23 +73,90 @@ inline int CompareDimensions(Bytes one, Bytes other) {
     return one.size() < other.size() ? -1 : 1;
 }
 
-// All of a body but the older buckets.
-std::uint8_t* PutBodyHead(const Combination& combination, std::uint8_t* out);
+std::uint8_t* PutCombination(const Combination& combination, std::uint8_t* out);
 
-// Dimensions, length and body of a combination, of which `older(out)` writes the older buckets and
-// returns their end. Writes up to eight bytes beyond what is left.
-template <typename Older>
-std::uint8_t* PutCombination(const Combination& combination, Older older, std::uint8_t* out) {
-    out = PutBytes(combination.dimensions, out);
-    // A length below 128 is by far the most frequent one.
-    std::uint8_t* const body = out + 1;
-    std::uint8_t* const body_end = older(PutBodyHead(combination, body));
-    const auto size = static_cast<std::size_t>(body_end - body);
-    const std::size_t length_size = VarintSize(size);
-    if (length_size > 1) {
-        std::memmove(out + length_size, body, size);
-    }
-    return PutVarint(size, out) + size;
+inline constexpr std::int64_t kLowestBucket = kFirstTime / kNarrowestBucket - 1;
+inline constexpr std::int64_t kHighestBucket = kTimeEnd / kNarrowestBucket;
+
+inline std::uint64_t ToZigzag(std::int64_t value) {
+    return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
 }
+
+inline std::int64_t FromZigzag(std::uint64_t value) {
+    return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
+}
+
+// Reads entries, which may be none.
+class EntryReader {
+  public:
+    explicit EntryReader(Bytes entries) : at_(entries.data()), end_(at_ + entries.size()) {
+        if (at_ != end_) {
+            bucket = FromZigzag(TakeVarint(&at_, end_));
+            if (bucket < kLowestBucket || bucket > kHighestBucket) {
+                throw CorruptRollup("a bucket is out of range");
+            }
+        }
+    }
+
+    bool Next() {
+        if (at_ == end_) {
+            return false;
+        }
+        const auto gap = static_cast<std::int64_t>(TakeVarint(&at_, end_));
+        if (gap > bucket - kLowestBucket) {
+            throw CorruptRollup("a bucket is out of range");
+        }
+        bucket -= gap;
+        const std::uint64_t code = TakeVarint(&at_, end_);
+        combination = code >> 1;
+        count = 1;
+        if ((code & 1) != 0) [[unlikely]] {
+            count = AddCounts(TakeVarint(&at_, end_), 2);
+        }
+        return true;
+    }
+
+    const std::uint8_t* position() const { return at_; }
+    Bytes rest() const { return {at_, end_}; }
+
+    std::int64_t bucket = 0;
+    std::uint64_t combination = 0;
+    std::uint64_t count = 0;
+
+  private:
+    const std::uint8_t* at_;
+    const std::uint8_t* end_;
+};
+
+inline std::uint8_t* PutEntry(std::int64_t gap, std::uint64_t combination, std::uint64_t count,
+                              std::uint8_t* out) {
+    out = PutVarint(static_cast<std::uint64_t>(gap), out);
+    if (count == 1) {
+        return PutVarint(combination << 1, out);
+    }
+    return PutVarint(count - 2, PutVarint(combination << 1 | 1, out));
+}
+
+// Writes entries one by one, in their order.
+class EntryWriter {
+  public:
+    explicit EntryWriter(std::uint8_t* out) : at_(out) {}
+
+    void Put(std::int64_t bucket, std::uint64_t combination, std::uint64_t count) {
+        if (empty_) {
+            at_ = PutVarint(ToZigzag(bucket), at_);
+            previous_ = bucket;
+            empty_ = false;
+        }
+        at_ = PutEntry(previous_ - bucket, combination, count, at_);
+        previous_ = bucket;
+    }
+    std::uint8_t* end() const { return at_; }
+
+  private:
+    std::uint8_t* at_;
+    std::int64_t previous_ = 0;
+    bool empty_ = true;
+};
 
 }  // namespace freshcrm::core

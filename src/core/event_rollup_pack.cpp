@@ -1,5 +1,6 @@
 // Many events at once: merged values, values of events, and what a value must be.
 #include <algorithm>
+#include <vector>
 
 #include "core/event_rollup_io.hpp"
 #include "core/pure.hpp"
@@ -8,50 +9,7 @@ namespace freshcrm::core {
 
 namespace {
 
-// The buckets of two combinations, the newest first; those that both have as one.
-class MergedBuckets {
-  public:
-    MergedBuckets(const Combination& one, const Combination& other)
-        : one_(one), other_(other), has_one_(one.timed > 0), has_other_(other.timed > 0) {}
-
-    bool Next() {
-        if (!has_one_ && !has_other_) {
-            return false;
-        }
-        const bool from_one = has_one_ && (!has_other_ || one_.bucket >= other_.bucket);
-        const bool from_other = has_other_ && (!has_one_ || other_.bucket >= one_.bucket);
-        bucket = from_one ? one_.bucket : other_.bucket;
-        count = AddCounts(from_one ? one_.count : 0, from_other ? other_.count : 0);
-        has_one_ = from_one ? one_.Next() : has_one_;
-        has_other_ = from_other ? other_.Next() : has_other_;
-        return true;
-    }
-
-    std::int64_t bucket = 0;
-    std::uint64_t count = 0;
-
-  private:
-    BucketReader one_;
-    BucketReader other_;
-    bool has_one_;
-    bool has_other_;
-};
-
-struct Moment {
-    std::int64_t bucket;
-    std::uint64_t offset;
-
-    auto operator<=>(const Moment&) const = default;
-};
-
-Moment Oldest(const Combination& c) {
-    BucketReader reader(c);
-    while (reader.Next()) {
-    }
-    return {reader.bucket, c.oldest_offset};
-}
-
-std::uint8_t* PutMerged(const Combination& one, const Combination& other, std::uint8_t* out) {
+Combination Merged(const Combination& one, const Combination& other) {
     Combination c = one.timed > 0 ? one : other;
     c.dimensions = one.dimensions;
     c.untimed = AddCounts(one.untimed, other.untimed);
@@ -59,195 +17,276 @@ std::uint8_t* PutMerged(const Combination& one, const Combination& other, std::u
     c.after = AddCounts(one.after, other.after);
     c.timed = AddCounts(one.timed, other.timed);
     if (one.timed > 0 && other.timed > 0) {
-        const Moment newest = std::max(Moment{one.newest_bucket, one.newest_offset},
-                                       Moment{other.newest_bucket, other.newest_offset});
-        c.newest_bucket = newest.bucket;
-        c.newest_offset = newest.offset;
-        c.oldest_offset = std::min(Oldest(one), Oldest(other)).offset;
+        c.newest = std::max(one.newest, other.newest);
+        c.oldest = std::min(one.oldest, other.oldest);
     }
-    MergedBuckets buckets(one, other);
-    if (buckets.Next()) {
-        c.newest_count = buckets.count;
-    }
-    return PutCombination(
-        c,
-        [&](std::uint8_t* to) {
-            std::int64_t previous = buckets.bucket;
-            while (buckets.Next()) {
-                to = PutOlder(static_cast<std::uint64_t>(previous - buckets.bucket), buckets.count,
-                              to);
-                previous = buckets.bucket;
-            }
-            return to;
-        },
-        out);
+    return c;
 }
 
-bool Before(const PendingEvent& one, const PendingEvent& other) {
-    if (one.dimensions != other.dimensions) {
+// The combinations of a value, one after the other, and which they become.
+struct Side {
+    RollupReader reader;
+    Combination current{};
+    bool more;
+    std::vector<std::uint64_t> becomes;
+
+    explicit Side(Bytes value) : reader(value), more(reader.Next(&current)) {}
+
+    void Take(std::uint64_t number) {
+        becomes.push_back(number);
+        more = reader.Next(&current);
+    }
+};
+
+// The combinations of both. Returns how many there are; writes them unless `out` is null.
+std::uint64_t MergeCombinations(Side* one, Side* other, std::uint8_t** out) {
+    std::uint64_t count = 0;
+    for (; one->more || other->more; ++count) {
         const int order =
-            CompareDimensions({one.dimensions, one.size}, {other.dimensions, other.size});
-        if (order != 0) {
-            return order < 0;
+            !one->more     ? 1
+            : !other->more ? -1
+                           : CompareDimensions(one->current.dimensions, other->current.dimensions);
+        if (out != nullptr) {
+            *out = PutCombination(order < 0   ? one->current
+                                  : order > 0 ? other->current
+                                              : Merged(one->current, other->current),
+                                  *out);
         }
-    }
-    return one.timed != other.timed ? other.timed : one.timed && one.time < other.time;
-}
-
-bool SameDimensions(const PendingEvent& one, const PendingEvent& other) {
-    return CompareDimensions({one.dimensions, one.size}, {other.dimensions, other.size}) == 0;
-}
-
-// How many events at the end of a sorted run lie in the bucket of the last one.
-std::size_t InLastBucket(std::span<const PendingEvent> run, std::int64_t width) {
-    const std::int64_t start = BucketOf(run.back().time, width) * width;
-    std::size_t count = 1;
-    while (count < run.size() && run[run.size() - count - 1].time >= start) {
-        ++count;
+        if (order <= 0) {
+            one->Take(count);
+        }
+        if (order >= 0) {
+            other->Take(count);
+        }
     }
     return count;
 }
 
-// Of sorted events of one combination.
-std::uint8_t* PutPacked(std::span<const PendingEvent> run, std::int64_t width, std::uint8_t* out) {
-    Combination c{};
-    c.dimensions = {run.front().dimensions, run.front().size};
-    while (!run.empty() && !run.front().timed) {
-        ++c.untimed;
-        run = run.subspan(1);
+// The entries of a side, by what their combinations become.
+class MappedEntries {
+  public:
+    explicit MappedEntries(const Side& side) : reader_(side.reader.rest()), becomes_(side.becomes) {
+        Next();
     }
-    while (!run.empty() && run.front().time == kBeforeAllTime) {
-        ++c.before;
-        run = run.subspan(1);
-    }
-    while (!run.empty() && run.back().time == kAfterAllTime) {
-        ++c.after;
-        run = run.first(run.size() - 1);
-    }
-    c.timed = run.size();
-    if (c.timed > 0) {
-        c.newest_bucket = BucketOf(run.back().time, width);
-        c.newest_offset = static_cast<std::uint64_t>(run.back().time - c.newest_bucket * width);
-        c.oldest_offset = static_cast<std::uint64_t>(run.front().time -
-                                                     BucketOf(run.front().time, width) * width);
-        c.newest_count = InLastBucket(run, width);
-        run = run.first(run.size() - c.newest_count);
-    }
-    return PutCombination(
-        c,
-        [&](std::uint8_t* to) {
-            std::int64_t previous = c.newest_bucket;
-            while (!run.empty()) {
-                const std::int64_t bucket = BucketOf(run.back().time, width);
-                const std::size_t count = InLastBucket(run, width);
-                to = PutOlder(static_cast<std::uint64_t>(previous - bucket), count, to);
-                previous = bucket;
-                run = run.first(run.size() - count);
+
+    void Next() {
+        more = reader_.Next();
+        if (more) {
+            if (reader_.combination >= becomes_.size()) {
+                throw CorruptRollup("an entry is of no combination");
             }
-            return to;
-        },
-        out);
+            bucket = reader_.bucket;
+            combination = becomes_[reader_.combination];
+            count = reader_.count;
+        }
+    }
+    bool ComesBefore(const MappedEntries& other) const {
+        return more && (!other.more || bucket > other.bucket ||
+                        (bucket == other.bucket && combination < other.combination));
+    }
+
+    bool more = false;
+    std::int64_t bucket = 0;
+    std::uint64_t combination = 0;
+    std::uint64_t count = 0;
+
+  private:
+    EntryReader reader_;
+    const std::vector<std::uint64_t>& becomes_;
+};
+
+std::uint8_t* MergeEntries(const Side& one, const Side& other, std::uint8_t* out) {
+    EntryWriter writer(out);
+    MappedEntries left(one);
+    MappedEntries right(other);
+    while (left.more || right.more) {
+        if (left.ComesBefore(right)) {
+            writer.Put(left.bucket, left.combination, left.count);
+            left.Next();
+        } else if (right.ComesBefore(left)) {
+            writer.Put(right.bucket, right.combination, right.count);
+            right.Next();
+        } else {
+            writer.Put(left.bucket, left.combination, AddCounts(left.count, right.count));
+            left.Next();
+            right.Next();
+        }
+    }
+    return writer.end();
 }
 
-void CheckCombination(const Combination& c, std::int64_t width) {
-    (void)AddCounts(AddCounts(c.untimed, c.before), AddCounts(c.after, c.timed));
-    if (c.timed == 0) {
-        return;
+bool BeforeByDimensions(const PendingEvent& one, const PendingEvent& other) {
+    return one.dimensions != other.dimensions &&
+           CompareDimensions({one.dimensions, one.size}, {other.dimensions, other.size}) < 0;
+}
+
+bool BeforeAsEntry(const PendingEvent& one, const PendingEvent& other) {
+    return one.time != other.time ? one.time > other.time : one.combination < other.combination;
+}
+
+bool IsFinite(const PendingEvent& event) {
+    return event.timed && event.time != kBeforeAllTime && event.time != kAfterAllTime;
+}
+
+Combination CombinationOf(std::span<const PendingEvent> run) {
+    Combination c{};
+    c.dimensions = {run.front().dimensions, run.front().size};
+    for (const PendingEvent& event : run) {
+        if (!event.timed) {
+            ++c.untimed;
+        } else if (event.time == kBeforeAllTime) {
+            ++c.before;
+        } else if (event.time == kAfterAllTime) {
+            ++c.after;
+        } else {
+            c.newest = c.timed > 0 ? std::max(c.newest, event.time) : event.time;
+            c.oldest = c.timed > 0 ? std::min(c.oldest, event.time) : event.time;
+            ++c.timed;
+        }
     }
-    BucketReader reader(c);
-    std::uint64_t total = reader.count;
+    return c;
+}
+
+// Of events whose times are the numbers of their buckets.
+std::uint8_t* PutPendingEntries(std::span<const PendingEvent> events, std::uint8_t* out) {
+    EntryWriter writer(out);
+    while (!events.empty()) {
+        const PendingEvent& first = events.front();
+        std::size_t count = 1;
+        while (count < events.size() && events[count].time == first.time &&
+               events[count].combination == first.combination) {
+            ++count;
+        }
+        writer.Put(first.time, first.combination, count);
+        events = events.subspan(count);
+    }
+    return writer.end();
+}
+
+void CheckDimensions(Bytes dimensions, unsigned count) {
+    for (unsigned i = 0; i < count; ++i) {
+        (void)TakeDimension(&dimensions);
+    }
+    if (!dimensions.empty()) {
+        throw CorruptRollup("it has more dimensions");
+    }
+}
+
+std::vector<Combination> CheckCombinations(RollupReader* reader) {
+    std::vector<Combination> combinations;
+    Combination c{};
+    while (reader->Next(&c)) {
+        CheckDimensions(c.dimensions, reader->shape().dimensions);
+        if (!combinations.empty() &&
+            CompareDimensions(combinations.back().dimensions, c.dimensions) >= 0) {
+            throw CorruptRollup("combinations are out of order");
+        }
+        if (c.timed > 0 && (c.oldest > c.newest || (c.timed == 1 && c.oldest != c.newest))) {
+            throw CorruptRollup("a first time is not that of the events");
+        }
+        (void)AddCounts(AddCounts(c.untimed, c.before), AddCounts(c.after, c.timed));
+        combinations.push_back(c);
+    }
+    return combinations;
+}
+
+// What entries say of a combination.
+struct Found {
+    std::uint64_t timed = 0;
+    std::int64_t newest = 0;
+    std::int64_t oldest = 0;
+};
+
+std::vector<Found> CheckEntries(Bytes entries, std::size_t combinations) {
+    std::vector<Found> found(combinations);
+    EntryReader reader(entries);
+    std::int64_t bucket = reader.bucket;
+    std::uint64_t combination = 0;
+    bool first = true;
     while (reader.Next()) {
-        total = AddCounts(total, reader.count);
+        if (reader.combination >= combinations || (first && reader.bucket != bucket) ||
+            (!first && reader.bucket == bucket && reader.combination <= combination)) {
+            throw CorruptRollup("entries are out of order");
+        }
+        Found& of = found[reader.combination];
+        of.newest = of.timed == 0 ? reader.bucket : of.newest;
+        of.oldest = reader.bucket;
+        of.timed = AddCounts(of.timed, reader.count);
+        bucket = reader.bucket;
+        combination = reader.combination;
+        first = false;
     }
-    if (total != c.timed) {
-        throw CorruptRollup("the counts of buckets do not add up");
+    if (first && !entries.empty()) {
+        throw CorruptRollup("there is a bucket without entries");
     }
-    std::int64_t oldest;
-    if (__builtin_mul_overflow(reader.bucket, width, &oldest) ||
-        __builtin_add_overflow(oldest, static_cast<std::int64_t>(c.oldest_offset), &oldest) ||
-        oldest < kFirstTime || oldest > c.Newest(width)) {
-        throw CorruptRollup("a time is out of range");
-    }
-    if (c.timed == 1 && oldest != c.Newest(width)) {
-        throw CorruptRollup("one event has two times");
-    }
+    return found;
 }
 
 }  // namespace
 
 void CheckRollup(Bytes value) {
     RollupReader reader(value);
-    Combination c{};
-    Bytes previous;
-    bool first = true;
-    while (reader.Next(&c)) {
-        if (!first && CompareDimensions(previous, c.dimensions) >= 0) {
-            throw CorruptRollup("combinations are out of order");
+    const std::vector<Combination> combinations = CheckCombinations(&reader);
+    const std::vector<Found> found = CheckEntries(reader.rest(), combinations.size());
+    const std::int64_t width = reader.shape().width;
+    for (std::size_t i = 0; i < combinations.size(); ++i) {
+        const Combination& c = combinations[i];
+        if (c.timed != found[i].timed ||
+            (c.timed > 0 && (BucketOf(c.newest, width) != found[i].newest ||
+                             BucketOf(c.oldest, width) != found[i].oldest))) {
+            throw CorruptRollup("entries are not those of their combinations");
         }
-        CheckCombination(c, reader.shape().width);
-        previous = c.dimensions;
-        first = false;
     }
 }
 
 std::size_t MergeRollups(Bytes one, Bytes other, std::uint8_t* out) {
-    RollupReader ones(one);
-    RollupReader others(other);
-    if (ones.shape() != others.shape()) {
+    Side left(one);
+    Side right(other);
+    if (left.reader.shape() != right.reader.shape()) {
         throw CorruptRollup("values of different forms are not merged");
     }
-    std::uint8_t* at = PutBytes(one.first(ones.position()), out);
-    Combination left{};
-    Combination right{};
-    std::size_t left_begin = ones.position();
-    std::size_t right_begin = others.position();
-    bool has_left = ones.Next(&left);
-    bool has_right = others.Next(&right);
-    while (has_left || has_right) {
-        const int order = !has_left    ? 1
-                          : !has_right ? -1
-                                       : CompareDimensions(left.dimensions, right.dimensions);
-        if (order == 0) {
-            at = PutMerged(left, right, at);
-        } else if (order < 0) {
-            at = PutBytes({one.data() + left_begin, one.data() + ones.position()}, at);
-        } else {
-            at = PutBytes({other.data() + right_begin, other.data() + others.position()}, at);
-        }
-        if (order <= 0) {
-            left_begin = ones.position();
-            has_left = ones.Next(&left);
-        }
-        if (order >= 0) {
-            right_begin = others.position();
-            has_right = others.Next(&right);
-        }
-    }
-    return static_cast<std::size_t>(at - out);
+    Side left_again = left;
+    Side right_again = right;
+    std::uint8_t* at = PutBytes(one.first(left.reader.header()), out);
+    at = PutVarint(MergeCombinations(&left, &right, nullptr), at);
+    (void)MergeCombinations(&left_again, &right_again, &at);
+    return static_cast<std::size_t>(MergeEntries(left, right, at) - out);
 }
 
 std::size_t PackRoom(std::span<const PendingEvent> events) {
     // Each may be a combination of its own.
     std::size_t room = kRoom;
     for (const PendingEvent& event : events) {
-        room += event.size + 64;
+        room += event.size + 80;
     }
     return room;
 }
 
 std::size_t PackEvents(const RollupShape& shape, std::span<PendingEvent> events,
                        std::uint8_t* out) {
-    std::sort(events.begin(), events.end(), Before);
-    std::uint8_t* at = out + WriteEmptyRollup(shape, out);
-    while (!events.empty()) {
-        std::size_t count = 1;
-        while (count < events.size() && SameDimensions(events.front(), events[count])) {
-            ++count;
-        }
-        at = PutPacked(events.first(count), shape.width, at);
-        events = events.subspan(count);
+    std::sort(events.begin(), events.end(), BeforeByDimensions);
+    std::uint32_t combinations = 0;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        combinations += i == 0 || BeforeByDimensions(events[i - 1], events[i]) ? 1 : 0;
+        events[i].combination = combinations - 1;
     }
-    return static_cast<std::size_t>(at - out);
+    std::uint8_t* at = out + WriteEmptyRollup(shape, out) - 1;
+    at = PutVarint(combinations, at);
+    for (std::size_t begin = 0; begin < events.size();) {
+        std::size_t end = begin + 1;
+        while (end < events.size() && events[end].combination == events[begin].combination) {
+            ++end;
+        }
+        at = PutCombination(CombinationOf(events.subspan(begin, end - begin)), at);
+        begin = end;
+    }
+    const auto finite_end = std::partition(events.begin(), events.end(), IsFinite);
+    const std::span<PendingEvent> finite(events.begin(), finite_end);
+    for (PendingEvent& event : finite) {
+        event.time = BucketOf(event.time, shape.width);
+    }
+    std::sort(finite.begin(), finite.end(), BeforeAsEntry);
+    return static_cast<std::size_t>(PutPendingEntries(finite, at) - out);
 }
 
 }  // namespace freshcrm::core

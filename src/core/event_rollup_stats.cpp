@@ -1,6 +1,7 @@
 #include "core/event_rollup_stats.hpp"
 
 #include <cstring>
+#include <vector>
 
 #include "core/event_rollup_io.hpp"
 #include "core/pure.hpp"
@@ -31,111 +32,136 @@ WholeBuckets WholeBucketsOf(const Cutoff& cutoff, std::int64_t width) {
 
 struct Kind {
     Direction direction;
-    bool has_channel;
-    std::uint8_t channel;
+    std::uint64_t channel;  // the bit of it, or none
 };
 
 Kind KindOf(Bytes dimensions, unsigned count, const KindDimensions& places) {
-    Kind kind{Direction::kOther, false, 0};
+    Kind kind{Direction::kOther, 0};
     for (unsigned i = 0; i < count; ++i) {
         const std::optional<std::string_view> word = TakeDimension(&dimensions);
-        if (!word) {
-            continue;
-        }
-        if (i == places.direction) {
+        if (word && i == places.direction) {
             kind.direction = DirectionOf(*word);
         }
-        if (i == places.channel) {
-            kind.has_channel = true;
-            kind.channel = static_cast<std::uint8_t>(ChannelOf(*word));
+        if (word && i == places.channel) {
+            kind.channel = std::uint64_t{1} << ChannelOf(*word);
         }
     }
     return kind;
 }
 
-// What short combinations mean. There are few of them, which the values of all leads have.
+// What short combinations mean. There are few of them, which the values of all leads have, most of
+// them in the same order: so it is looked for where it was the last time.
 class KindMemory {
   public:
-    Kind Get(Bytes dimensions, unsigned count, const KindDimensions& places) {
-        if (dimensions.size() > kLongest || dimensions.empty()) {
-            return KindOf(dimensions, count, places);
-        }
-        if (count != count_ || places != places_) {
-            *this = KindMemory();
+    // Of the values of these dimensions; to be called for each value.
+    void Begin(unsigned count, const KindDimensions& places) {
+        if (count != count_ || places != places_) [[unlikely]] {
             count_ = count;
             places_ = places;
+            size_ = 0;
         }
-        Entry& entry = entries_[Slot(dimensions)];
-        if (entry.size != dimensions.size() ||
-            std::memcmp(entry.bytes, dimensions.data(), dimensions.size()) != 0) {
-            entry.kind = KindOf(dimensions, count, places);
-            entry.size = static_cast<std::uint8_t>(dimensions.size());
-            std::memcpy(entry.bytes, dimensions.data(), dimensions.size());
+        next_ = 0;
+    }
+
+    Kind Get(Bytes dimensions) {
+        if (dimensions.size() > kLongest) [[unlikely]] {
+            return KindOf(dimensions, count_, places_);
         }
-        return entry.kind;
+        for (unsigned i = next_; i < size_; ++i) {
+            if (entries_[i].Is(dimensions)) [[likely]] {
+                next_ = i + 1;
+                return entries_[i].kind;
+            }
+        }
+        return Look(dimensions);
     }
 
   private:
     static constexpr std::size_t kLongest = 60;
-    static constexpr std::size_t kEntries = 128;
+    static constexpr unsigned kEntries = 64;
 
     struct Entry {
-        std::uint8_t size;  // 0: free
+        std::uint8_t size;
         Kind kind;
         std::uint8_t bytes[kLongest];
+
+        bool Is(Bytes dimensions) const {
+            return size == dimensions.size() &&
+                   (size == 0 || std::memcmp(bytes, dimensions.data(), size) == 0);
+        }
     };
 
-    static std::size_t Slot(Bytes bytes) {
-        std::uint64_t hash = bytes.size();
-        std::size_t i = 0;
-        for (; i + 8 <= bytes.size(); i += 8) {
-            std::uint64_t word;
-            std::memcpy(&word, bytes.data() + i, 8);
-            hash = (hash ^ word) * 0x9e3779b97f4a7c15;
+    // Of one that does not come after the last one.
+    Kind Look(Bytes dimensions) {
+        for (unsigned i = 0; i < next_ && i < size_; ++i) {
+            if (entries_[i].Is(dimensions)) {
+                next_ = i + 1;
+                return entries_[i].kind;
+            }
         }
-        for (; i < bytes.size(); ++i) {
-            hash = (hash ^ bytes[i]) * 0x9e3779b97f4a7c15;
+        const Kind kind = KindOf(dimensions, count_, places_);
+        if (size_ == kEntries) {
+            size_ = 0;
         }
-        return (hash >> 32) % kEntries;
+        Entry& entry = entries_[size_++];
+        entry.size = static_cast<std::uint8_t>(dimensions.size());
+        entry.kind = kind;
+        if (!dimensions.empty()) {
+            std::memcpy(entry.bytes, dimensions.data(), dimensions.size());
+        }
+        next_ = size_;
+        return kind;
     }
 
     unsigned count_ = 0;
     KindDimensions places_{};
+    unsigned size_ = 0;
+    unsigned next_ = 0;
     Entry entries_[kEntries]{};
 };
 
-void AddWindows(const Combination& c, const WholeBuckets (&windows)[2],
-                LeadEvents::Counts* counts) {
-    const std::int64_t oldest = std::min(windows[0].first, windows[1].first);
-    BucketReader reader(c);
-    do {
-        if (reader.bucket < oldest) {
-            break;
-        }
-        const auto count = static_cast<std::int64_t>(reader.count);
-        for (unsigned i = 0; i < 2; ++i) {
-            counts->in_window[i] += reader.bucket >= windows[i].first ? count : 0;
-        }
-    } while (reader.Next());
-}
-
-void AddCombination(const Combination& c, std::int64_t width, const WholeBuckets (&windows)[2],
-                    const std::array<Cutoff, 2>& cutoffs, LeadEvents::Counts* counts) {
-    const auto timed = static_cast<std::int64_t>(c.timed + c.before + c.after);
-    counts->total += timed + static_cast<std::int64_t>(c.untimed);
-    counts->timed += timed;
+void AddCombination(const Combination& c, const std::array<Cutoff, 2>& cutoffs,
+                    LeadEvents::Counts* counts) {
+    counts->total += static_cast<std::int64_t>(c.timed);
+    counts->timed += static_cast<std::int64_t>(c.timed);
+    if (c.timed > 0) [[likely]] {
+        counts->last = std::max(counts->last, c.newest);
+    }
+    const std::uint64_t infinite = c.before + c.after;
+    if (c.untimed + infinite == 0) [[likely]] {
+        return;
+    }
+    counts->total += static_cast<std::int64_t>(c.untimed + infinite);
+    counts->timed += static_cast<std::int64_t>(infinite);
+    counts->last = c.after > 0 ? kAfterAllTime : counts->last;
     for (unsigned i = 0; i < 2; ++i) {
         if (!cutoffs[i].null) {
             const std::uint64_t before = cutoffs[i].at == kBeforeAllTime ? c.before : 0;
             counts->in_window[i] += static_cast<std::int64_t>(c.after + before);
         }
     }
-    if (c.timed > 0) {
-        counts->last = std::max(counts->last, c.Newest(width));
-        AddWindows(c, windows, counts);
+}
+
+// `directions` has that of each combination.
+void AddWindows(Bytes entries, std::span<const std::uint8_t> directions, std::int64_t width,
+                LeadEvents* events) {
+    const std::int64_t first[2] = {WholeBucketsOf(events->cutoffs[0], width).first,
+                                   WholeBucketsOf(events->cutoffs[1], width).first};
+    const std::int64_t oldest = std::min(first[0], first[1]);
+    std::int64_t counts[kDirections][2] = {};
+    EntryReader reader(entries);
+    while (reader.Next() && reader.bucket >= oldest) {
+        if (reader.combination >= directions.size()) {
+            throw CorruptRollup("an entry is of no combination");
+        }
+        std::int64_t(&of)[2] = counts[directions[reader.combination]];
+        const auto count = static_cast<std::int64_t>(reader.count);
+        of[0] += reader.bucket >= first[0] ? count : 0;
+        of[1] += reader.bucket >= first[1] ? count : 0;
     }
-    if (c.after > 0) {
-        counts->last = kAfterAllTime;
+    for (std::size_t i = 0; i < kDirections; ++i) {
+        events->directions[i].in_window[0] += counts[i][0];
+        events->directions[i].in_window[1] += counts[i][1];
     }
 }
 
@@ -148,16 +174,23 @@ void AddRollup(Bytes value, const KindDimensions& dimensions, LeadEvents* events
     if (dimensions.direction >= shape.dimensions || dimensions.channel >= shape.dimensions) {
         throw CorruptRollup("it has fewer dimensions");
     }
-    const WholeBuckets windows[2] = {WholeBucketsOf(events->cutoffs[0], shape.width),
-                                     WholeBucketsOf(events->cutoffs[1], shape.width)};
-    Combination c{};
-    while (reader.Next(&c)) {
-        const Kind kind = memory.Get(c.dimensions, shape.dimensions, dimensions);
-        if (kind.has_channel) {
-            events->AddChannel(kind.channel);
-        }
-        AddCombination(c, shape.width, windows, events->cutoffs, &events->Of(kind.direction));
+    std::uint8_t few[64];
+    std::vector<std::uint8_t> many;
+    std::uint8_t* directions = few;
+    if (reader.combinations() > sizeof(few)) {
+        many.resize(reader.combinations());
+        directions = many.data();
     }
+    memory.Begin(shape.dimensions, dimensions);
+    Combination c{};
+    for (std::size_t i = 0; reader.Next(&c); ++i) {
+        const Kind kind = memory.Get(c.dimensions);
+        directions[i] = static_cast<std::uint8_t>(kind.direction);
+        events->channels |= kind.channel;
+        AddCombination(c, events->cutoffs, &events->Of(kind.direction));
+    }
+    AddWindows(reader.rest(), {directions, static_cast<std::size_t>(reader.combinations())},
+               shape.width, events);
 }
 
 void AddEdges(const EdgeCounts& edges, std::int64_t width, LeadEvents* events) {

@@ -175,7 +175,7 @@ void RollupState::MergePacked(core::Bytes other) {
         Keep(other);
         return;
     }
-    const std::size_t room = 2 * (packed_size_ + other.size()) + core::kRoom;
+    const std::size_t room = 4 * (packed_size_ + other.size()) + core::kRoom;
     auto* merged = static_cast<std::uint8_t*>(palloc_extended(room, MCXT_ALLOC_HUGE));
     Keep({merged, core::MergeRollups({packed_, packed_size_}, other, merged)});
     pfree(merged);

@@ -133,9 +133,9 @@ FRESHCRM_FUNCTION(freshcrm_event_rollup_add) {
                                   : leadstats::BytesOf(PG_GETARG_BYTEA_PP(0));
     leadstats::Reading([&] { CheckShape(value, event); });
     const core::Bytes words = WordsOf(event);
-    return WriteValue(fcinfo, value.size() + words.size() + core::kRoom, [&](std::uint8_t* out) {
-        return core::AddEvent(value, words, event.time, out);
-    });
+    return WriteValue(
+        fcinfo, 2 * value.size() + words.size() + core::kRoom,
+        [&](std::uint8_t* out) { return core::AddEvent(value, words, event.time, out); });
 }
 
 FRESHCRM_FUNCTION(freshcrm_event_rollup_remove) {
@@ -147,7 +147,7 @@ FRESHCRM_FUNCTION(freshcrm_event_rollup_remove) {
     const core::Bytes value = leadstats::BytesOf(PG_GETARG_BYTEA_PP(0));
     leadstats::Reading([&] { CheckShape(value, event); });
     const core::Bytes words = WordsOf(event);
-    return WriteValue(fcinfo, value.size() + core::kRoom, [&](std::uint8_t* out) {
+    return WriteValue(fcinfo, 2 * value.size() + core::kRoom, [&](std::uint8_t* out) {
         return core::RemoveEvent(value, words, event.time, out);
     });
 }

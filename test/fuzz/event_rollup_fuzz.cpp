@@ -104,7 +104,7 @@ void CheckStatistics(Bytes value, EventTime cutoff) {
 void CheckChanges(Bytes value, Bytes dimensions, EventTime time) {
     const bool valid = IsOrdinary(value);
     const std::optional<Value> more =
-        Written(value.size() + dimensions.size() + kRoom,
+        Written(2 * value.size() + dimensions.size() + kRoom,
                 [&](std::uint8_t* out) { return AddEvent(value, dimensions, time, out); });
     const std::optional<Value> less = Written(value.size() + kRoom, [&](std::uint8_t* out) {
         return RemoveEvent(value, dimensions, time, out);
@@ -117,7 +117,7 @@ void CheckChanges(Bytes value, Bytes dimensions, EventTime time) {
     Require(less->empty() || IsValue(*less), "a value with an event less is a value");
     if (!less->empty()) {
         const std::optional<Value> again =
-            Written(less->size() + dimensions.size() + kRoom,
+            Written(2 * less->size() + dimensions.size() + kRoom,
                     [&](std::uint8_t* out) { return AddEvent(*less, dimensions, time, out); });
         Require(again && Bytes(*again).size() == value.size() &&
                     std::equal(again->begin(), again->end(), value.begin()),
@@ -129,7 +129,7 @@ void CheckChanges(Bytes value, Bytes dimensions, EventTime time) {
     Require(PackRoom({&event, 1}) <= sizeof(one), "there is room for an event");
     const Bytes packed(one, PackEvents(RollupReader(value).shape(), {&event, 1}, one));
     const std::optional<Value> merged =
-        Written(2 * (value.size() + packed.size()) + kRoom,
+        Written(4 * (value.size() + packed.size()) + kRoom,
                 [&](std::uint8_t* out) { return MergeRollups(value, packed, out); });
     Require(merged && *merged == *more, "adding an event is merging its value");
 }
@@ -155,7 +155,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Value value(begin, begin + input.size());
     CheckChanges(value, dimensions, time);
     CheckStatistics(value, time);
-    const std::optional<Value> merged = Written(4 * value.size() + kRoom, [&](std::uint8_t* out) {
+    const std::optional<Value> merged = Written(8 * value.size() + kRoom, [&](std::uint8_t* out) {
         return MergeRollups(value, value, out);
     });
     Require(!IsOrdinary(value) || (merged && IsValue(*merged)),

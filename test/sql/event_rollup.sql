@@ -23,10 +23,12 @@ CREATE FUNCTION some_time() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
 $$;
 CREATE PROCEDURE write_events(count int) LANGUAGE sql AS $$
     INSERT INTO message_events (user_id, lead_id, direction, channel, status, created_at)
-    SELECT CASE WHEN random() < 0.98 THEN rep(1 + n % 3) END, CASE WHEN random() < 0.98 THEN lead(1 + floor(random() * 40)::int) END,
+    SELECT CASE WHEN random() < 0.98 THEN rep(1 + n % 3) END, e.lead,
            pick('inbound', 'outbound', 'Inbound', 'note', NULL), pick('email', 'EMAIL', 'sms', 'phone', 'pigeon', 'other', 'crow', NULL),
            'sent', some_time()
-      FROM generate_series(1, count) AS n
+      FROM (SELECT n, CASE WHEN random() < 0.98 THEN lead(1 + floor(random() * 40)::int) END AS lead
+              FROM generate_series(1, count) AS n OFFSET 0) AS e
+     WHERE e.lead IS NULL OR EXISTS (SELECT FROM leads AS l WHERE l.id = e.lead)
 $$;
 INSERT INTO customers (name) VALUES ('Acme');
 INSERT INTO leads (id, customer_id, owner_user_id, status)
@@ -36,7 +38,7 @@ CALL write_events(6000);
 SELECT freshcrm.install_crm('event_rollup') \g /dev/null
 
 -- The same without anything of freshcrm.
-CREATE FUNCTION plain(by uuid, cutoff_14d timestamptz, cutoff_7d timestamptz, named uuid[])
+CREATE FUNCTION plain(owner uuid, cutoff_14d timestamptz, cutoff_7d timestamptz, named uuid[])
 RETURNS TABLE (lead_id uuid, total_events bigint, inbound_total bigint, outbound_total bigint, inbound_14d bigint, outbound_14d bigint,
                inbound_7d bigint, outbound_7d bigint, last_inbound_at timestamptz, last_outbound_at timestamptz, channels int)
 LANGUAGE sql STABLE AS $$
@@ -45,9 +47,9 @@ LANGUAGE sql STABLE AS $$
            count(e.id) FILTER (WHERE way = 'inbound' AND e.created_at >= cutoff_7d), count(e.id) FILTER (WHERE way = 'outbound' AND e.created_at >= cutoff_7d),
            max(e.created_at) FILTER (WHERE way = 'inbound'), max(e.created_at) FILTER (WHERE way = 'outbound'),
            count(DISTINCT CASE WHEN lower(e.channel) IN ('email', 'sms', 'phone') THEN lower(e.channel) WHEN e.channel IS NOT NULL THEN 'other' END)::int
-      FROM (SELECT DISTINCT m.lead_id FROM message_events AS m WHERE m.user_id = by AND named IS NULL AND m.lead_id IS NOT NULL
+      FROM (SELECT DISTINCT m.lead_id FROM message_events AS m WHERE m.user_id = owner AND named IS NULL AND m.lead_id IS NOT NULL
              UNION SELECT n FROM unnest(named) AS n WHERE n IS NOT NULL) AS l
-      LEFT JOIN (SELECT m.*, lower(m.direction) AS way FROM message_events AS m WHERE m.user_id = by) AS e ON e.lead_id = l.lead_id
+      LEFT JOIN (SELECT m.*, lower(m.direction) AS way FROM message_events AS m WHERE m.user_id = owner) AS e ON e.lead_id = l.lead_id
      GROUP BY l.lead_id
 $$;
 
@@ -55,7 +57,7 @@ $$;
 CREATE FUNCTION compare(draws int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     cutoffs timestamptz[];
-    by uuid;
+    owner uuid;
     named uuid[];
     compared bigint := 0;
     wrong bigint := 0;
@@ -68,11 +70,11 @@ BEGIN
         IF cutoffs[2] < cutoffs[1] THEN
             cutoffs := ARRAY[cutoffs[2], cutoffs[1]];
         END IF;
-        by := rep(1 + draw % 4);
+        owner := rep(1 + draw % 4);
         named := CASE WHEN draw % 3 = 0 THEN ARRAY(SELECT lead(1 + floor(random() * 50)::int) FROM generate_series(1, 10)) || NULL::uuid END;
         EXECUTE 'SELECT count(*) AS rows, count(*) FILTER (WHERE p IS DISTINCT FROM f) AS wrong FROM plain($1, $2, $3, $4) AS p
                  FULL JOIN calculate_lead_event_stats($1, $2, $3, $4) AS f USING (lead_id)'
-            INTO counted USING by, cutoffs[1], cutoffs[2], named;
+            INTO counted USING owner, cutoffs[1], cutoffs[2], named;
         compared := compared + counted.rows;
         wrong := wrong + counted.wrong;
     END LOOP;
@@ -119,6 +121,18 @@ CREATE FUNCTION reads() RETURNS text LANGUAGE sql AS $$
                AND d.refobjid = to_regclass('event_rollup.message_events_rollup')) THEN 'the rollup' ELSE 'the events' END, ', ' ORDER BY p.proname)
       FROM pg_proc AS p WHERE p.pronamespace = 'event_rollup'::regnamespace AND p.proname IN ('calculate_lead_event_stats', 'p_score_batch')
 $$;
+-- How many rows a statement reads of which table or function.
+CREATE FUNCTION reads_rows(statement text) RETURNS TABLE (name text, rows bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    plan jsonb;
+BEGIN
+    EXECUTE 'EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF, COSTS OFF) ' || statement INTO plan;
+    RETURN QUERY
+        SELECT coalesce(node->>'Relation Name', node->>'Function Name'), sum((node->>'Actual Rows')::bigint)::bigint
+          FROM jsonb_path_query(plan, 'strict $.** ? (@."Relation Name" != null || @."Function Name" != null)') AS node
+         GROUP BY 1 ORDER BY 1;
+END
+$$;
 CREATE FUNCTION attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     detail text;
@@ -153,7 +167,7 @@ RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
 -- Removing an event gives what the others give, or NULL.
-SELECT count(*) FILTER (WHERE removed IS NULL) > 0 AS unknown, count(removed) > 1000 AS known, count(*) FILTER (WHERE removed <> rest) AS wrong
+SELECT count(*) FILTER (WHERE removed IS NULL) > 0 AS unknown, count(removed) > 300 AS known, count(*) FILTER (WHERE removed <> rest) AS wrong
   FROM (SELECT freshcrm.event_rollup_remove(s.packed, '6 hours', e.created_at, e.direction, e.channel) AS removed,
                (SELECT freshcrm.event_rollup('6 hours', o.created_at, o.direction, o.channel) FROM message_events AS o
                  WHERE o.lead_id = e.lead_id AND o.id <> e.id) AS rest
@@ -237,8 +251,12 @@ SELECT indexdef FROM pg_indexes WHERE tablename = 'message_events_rollup' ORDER 
 SELECT attempt($$SELECT freshcrm.create_event_rollup('message_events', '{user_id,lead_id}', 'created_at')$$);
 SELECT reads();
 SELECT check_all();
--- In the place of the call there is a plan, which reads no events that lie in no edge.
-EXPLAIN (COSTS OFF) SELECT * FROM calculate_lead_event_stats('a0000000-0000-0000-0000-000000000001', '2026-06-10Z', '2026-06-17 10:30Z');
+-- In the place of the call there is a plan, which reads the events in edges alone, and none where no bucket is cut.
+SELECT * FROM reads_rows($$SELECT * FROM calculate_lead_event_stats(rep(1), '2026-06-10 09:20Z', '2026-06-17 10:30Z')$$);
+SELECT count(*) FROM message_events WHERE user_id = rep(1)
+   AND (created_at >= '2026-06-10 09:20Z' AND created_at < '2026-06-10 10:00Z' OR created_at >= '2026-06-17 10:30Z' AND created_at < '2026-06-17 11:00Z');
+SELECT * FROM reads_rows($$SELECT * FROM calculate_lead_event_stats(rep(1), '2026-06-10 09:00Z', '2026-06-17 10:00Z')$$);
+SELECT * FROM reads_rows($$SELECT * FROM p_score_batch(ARRAY[lead(1), lead(2)], '2026-06-20 10:00Z')$$);
 SELECT attempt($$SELECT * FROM calculate_lead_event_stats(rep(1), '2026-06-17Z', '2026-06-10Z')$$);
 SELECT lead_id, total_events, inbound_14d, last_inbound_at, channels
   FROM calculate_lead_event_stats(rep(9), '2026-06-10Z', '2026-06-17Z', ARRAY[lead(3), lead(1), lead(2), lead(1), NULL]);
