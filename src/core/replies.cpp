@@ -31,9 +31,10 @@ std::uint64_t MedianOf(std::span<std::uint64_t> delays) {
 }
 
 std::uint64_t MeanOf(std::span<const std::uint64_t> delays) {
-    const auto sum =
-        std::accumulate(delays.begin(), delays.end(), static_cast<unsigned __int128>(0));
-    return static_cast<std::uint64_t>((2 * sum + delays.size()) / (2 * delays.size()));
+    using Wide = unsigned __int128;
+    const Wide sum = std::accumulate(delays.begin(), delays.end(), Wide{0});
+    const Wide count = delays.size();
+    return static_cast<std::uint64_t>((2 * sum + count) / (2 * count));
 }
 
 }  // namespace

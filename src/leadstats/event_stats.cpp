@@ -14,9 +14,10 @@ namespace {
 
 constexpr std::size_t kFirstRoom = 8;
 
-// Makes room for `room` messages, or for as many as there can be.
-void MakeRoom(core::LatestMessages* latest, std::size_t room, MemoryContext context) {
-    room = std::min(room, core::LatestMessages::kMostRoom);
+// Makes room for twice as many messages, or for as many as there can be.
+void MakeRoom(core::LatestMessages* latest, MemoryContext context) {
+    const std::size_t room = std::clamp<std::size_t>(std::size_t{2} * latest->room, kFirstRoom,
+                                                     core::LatestMessages::kMostRoom);
     const std::size_t bytes = room * sizeof(core::Message);
     latest->messages = static_cast<core::Message*>(latest->messages == nullptr
                                                        ? MemoryContextAlloc(context, bytes)
@@ -26,7 +27,7 @@ void MakeRoom(core::LatestMessages* latest, std::size_t room, MemoryContext cont
 
 void AddMessage(core::LatestMessages* latest, core::Message message, MemoryContext context) {
     if (latest->IsFull()) {
-        MakeRoom(latest, std::max<std::size_t>(2 * latest->room, kFirstRoom), context);
+        MakeRoom(latest, context);
     }
     latest->Add(message);
 }
@@ -108,7 +109,8 @@ class Reader {
 // Stored as: how many cutoffs, each as whether it is null and where it is, the numbers of Store(),
 // how many messages, each as its time and whether it is outbound.
 std::size_t NumbersOf(const core::EventStats& stats) {
-    return 1 + 2 * stats.cutoffs().size + stats.NumbersToStore() + 1 + 2 * stats.messages().size;
+    return 1 + 2 * stats.cutoffs().size + stats.NumbersToStore() + 1 +
+           std::size_t{2} * stats.messages().size;
 }
 
 core::EventStats* ReadStats(Reader* reader, MemoryContext context) {
@@ -148,8 +150,7 @@ core::EventStats* NewEventStats(const core::Cutoffs& cutoffs, MemoryContext cont
 
 void AddEvent(core::EventStats* stats, const core::Event& event, MemoryContext context) {
     if (stats->NeedsRoomFor(event)) {
-        MakeRoom(&stats->messages(), std::max<std::size_t>(2 * stats->messages().room, kFirstRoom),
-                 context);
+        MakeRoom(&stats->messages(), context);
     }
     stats->Add(event);
 }

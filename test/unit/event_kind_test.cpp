@@ -74,6 +74,7 @@ TEST(EventKind, KnowsEveryChannelByItsNumber) {
     EXPECT_EQ(ChannelOf("carrier pigeon"), kOtherChannel);
     EXPECT_EQ(ChannelOf(""), kOtherChannel);
     EXPECT_EQ(ChannelOf(std::string(1000, 'x')), kOtherChannel);
+    EXPECT_EQ(ChannelOf(std::string(1000, 'X')), kOtherChannel);
     EXPECT_NE(ChannelOf("x"), kOtherChannel);
 }
 
