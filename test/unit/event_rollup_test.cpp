@@ -68,10 +68,12 @@ Value Merge(const Value& one, const Value& other) {
 
 Value Pack(const RollupShape& shape, const std::vector<Sample>& events) {
     std::vector<Value> dimensions;
+    dimensions.reserve(events.size());
     for (const Sample& event : events) {
         dimensions.push_back(DimensionsOf(event.words));
     }
     std::vector<PendingEvent> pending;
+    pending.reserve(events.size());
     for (std::size_t i = 0; i < events.size(); ++i) {
         pending.push_back({dimensions[i].data(), static_cast<std::uint32_t>(dimensions[i].size()),
                            events[i].time.has_value(), events[i].time.value_or(0)});
@@ -102,9 +104,9 @@ class Random {
         return values[static_cast<std::size_t>(Below(static_cast<std::int64_t>(values.size())))];
     }
     std::optional<std::string> Word() {
-        static const std::vector<std::optional<std::string>> kWords{
+        static const std::vector<std::optional<std::string>> words{
             "inbound", "Outbound", "", "x", std::nullopt, std::string(300, 'y'), "email"};
-        return Of(kWords);
+        return Of(words);
     }
     EventTime Time() {
         switch (Below(20)) {
@@ -143,7 +145,7 @@ class Random {
 };
 
 RollupShape ShapeOf(unsigned seed) {
-    static constexpr std::int64_t kWidths[] = {kSecond, kHour, 7 * 24 * kHour, 3 * kSecond + 7};
+    static constexpr std::int64_t kWidths[] = {kSecond, kHour, 168 * kHour, 3 * kSecond + 7};
     return {kWidths[seed % 4], seed / 4 % 3};
 }
 
@@ -158,19 +160,18 @@ TEST(EventRollup, TheFormIsAsSpecified) {
                                        {{"inbound", std::nullopt}, -kHour},
                                        {{"inbound", std::nullopt}, std::nullopt},
                                        {{std::nullopt, "x"}, kAfterAllTime}});
-    const Value expected{
-        1,    0x80, 0xc8, 0xce, 0xb4, 0x0d, 2,    2,  // version, an hour, two dimensions, two
-                                                      // combinations
-        3,    0,    2,    'x',                        // NULL, x
-        8,    1,                                      // one event at infinity
-        9,    8,    'i',  'n',  'b',  'o',  'u',  'n',  'd', 0,  // inbound, NULL
-        3,    1,    6,                                           // 1 without time, 6 with one
-        0xc8, 0x34, 0xe2, 0x30, 0x04, 0x00, 0x00, 0x00,          // the newest
-        0x00, 0x5c, 0x6c, 0x29, 0xff, 0xff, 0xff, 0xff,          // and the oldest
-        10,                                                      // bucket 5
-        0,    3,    0,                                           // 2 events
-        2,    2,                                                 // two buckets before it 1
-        4,    3,    1};                                          // four buckets before that 3
+    const Value expected{1, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 2, 2,  // version, an hour, two
+                                                                 // dimensions, two combinations
+                         3, 0, 2, 'x',                           // NULL, x
+                         8, 1,                                   // one event at infinity
+                         9, 8, 'i', 'n', 'b', 'o', 'u', 'n', 'd', 0,  // inbound, NULL
+                         3, 1, 6,                                     // 1 without time, 6 with one
+                         0xc8, 0x34, 0xe2, 0x30, 0x04, 0x00, 0x00, 0x00,  // the newest
+                         0x00, 0x5c, 0x6c, 0x29, 0xff, 0xff, 0xff, 0xff,  // and the oldest
+                         10,                                              // bucket 5
+                         0, 3, 0,                                         // 2 events
+                         2, 2,                                            // two buckets before it 1
+                         4, 3, 1};  // four buckets before that 3
     EXPECT_EQ(value, expected);
 }
 
@@ -184,9 +185,9 @@ TEST(EventRollup, TheSameBytesInAnyOrder) {
         ASSERT_EQ(AddAll(shape, events), value) << seed;
         random.Shuffle(&events);
         ASSERT_EQ(Pack(shape, events), value) << seed;
-        const std::size_t middle = events.size() / 2;
-        const std::vector<Sample> front(events.begin(), events.begin() + middle);
-        const std::vector<Sample> back(events.begin() + middle, events.end());
+        const auto middle = events.begin() + static_cast<std::ptrdiff_t>(events.size() / 2);
+        const std::vector<Sample> front(events.begin(), middle);
+        const std::vector<Sample> back(middle, events.end());
         const Value merged = front.empty() ? Merge(Empty(shape), Pack(shape, back))
                                            : Merge(Pack(shape, front), Pack(shape, back));
         ASSERT_EQ(merged, value) << seed;
