@@ -222,6 +222,27 @@ std::vector<Found> CheckEntries(Bytes entries, std::size_t combinations) {
     return found;
 }
 
+// The combination of the one event that there is; nothing when there are others.
+std::optional<Combination> OnlyEvent(Bytes value) {
+    RollupReader reader(value);
+    Combination only;
+    if (reader.combinations() != 1 || !reader.Next(&only) ||
+        AddCounts(AddCounts(only.untimed, only.before), AddCounts(only.after, only.timed)) != 1) {
+        return {};
+    }
+    return only;
+}
+
+// That of its only event.
+EventTime TimeOf(const Combination& combination) {
+    if (combination.untimed > 0) {
+        return {};
+    }
+    return combination.timed > 0    ? combination.newest
+           : combination.before > 0 ? kBeforeAllTime
+                                    : kAfterAllTime;
+}
+
 }  // namespace
 
 void CheckRollup(Bytes value) {
@@ -244,6 +265,9 @@ std::size_t MergeRollups(Bytes one, Bytes other, std::uint8_t* out) {
     Side right(other);
     if (left.reader.shape() != right.reader.shape()) {
         throw CorruptRollup("values of different forms are not merged");
+    }
+    if (const std::optional<Combination> event = OnlyEvent(other)) {
+        return AddEvent(one, event->dimensions, TimeOf(*event), out);
     }
     Side left_again = left;
     Side right_again = right;
