@@ -79,7 +79,8 @@ inline constexpr std::int64_t kLowestBucket = kFirstTime / kNarrowestBucket - 1;
 inline constexpr std::int64_t kHighestBucket = kTimeEnd / kNarrowestBucket;
 
 inline std::uint64_t ToZigzag(std::int64_t value) {
-    return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
+    const std::uint64_t twice = static_cast<std::uint64_t>(value) << 1;
+    return value < 0 ? ~twice : twice;
 }
 
 inline std::int64_t FromZigzag(std::uint64_t value) {

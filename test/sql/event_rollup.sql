@@ -391,8 +391,27 @@ SELECT difference('"Their rollup"');
 DROP TABLE "All events" CASCADE;
 SELECT * FROM freshcrm.event_rollup;
 
+-- A role that is no superuser, with rights on the functions and these two tables.
+CREATE ROLE event_rollup_owner;
+CREATE SCHEMA event_rollup_own AUTHORIZATION event_rollup_owner;
+GRANT USAGE ON SCHEMA event_rollup TO event_rollup_owner;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA freshcrm TO event_rollup_owner;
+GRANT SELECT, INSERT, DELETE ON freshcrm.crm_installation TO event_rollup_owner;
+SET ROLE event_rollup_owner;
+CREATE TABLE event_rollup_own.events (user_id uuid, lead_id uuid, direction text, channel text, created_at timestamptz);
+SELECT attempt($$SELECT freshcrm.create_event_rollup('event_rollup_own.events', '{user_id,lead_id}', 'created_at')$$);
+RESET ROLE;
+GRANT SELECT, INSERT, DELETE ON freshcrm.event_rollup TO event_rollup_owner;
+SET ROLE event_rollup_owner;
+SELECT freshcrm.create_event_rollup('event_rollup_own.events', '{user_id,lead_id}', 'created_at');
+INSERT INTO event_rollup_own.events VALUES (rep(1), lead(1), 'inbound', 'sms', '2026-06-01Z');
+SELECT (freshcrm.event_rollup_stats(events, 1, 2, NULL, NULL)).total_events FROM event_rollup_own.events_rollup;
+SELECT freshcrm.drop_event_rollup('event_rollup_own.events_rollup');
+RESET ROLE;
+
 \set ECHO none
 SET client_min_messages = warning;
 SELECT freshcrm.uninstall_crm('event_rollup') \g /dev/null
-DROP SCHEMA event_rollup CASCADE;
-DROP ROLE event_rollup_reader, event_rollup_stranger;
+DROP SCHEMA event_rollup, event_rollup_own CASCADE;
+DROP OWNED BY event_rollup_owner;
+DROP ROLE event_rollup_reader, event_rollup_stranger, event_rollup_owner;
