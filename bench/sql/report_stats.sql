@@ -32,6 +32,6 @@ SELECT goal, round(reached::numeric, 3) AS reached, wanted, CASE WHEN reached <=
                (7, '100 leads, P-score with rollup, ms', bench.median('batch_rollup'), 1),
                (8, '100 leads, P-score of raw events / best plain SQL', bench.median('batch_raw') / bench.best_batch(), 0.5),
                (9, 'upkeep of the rollup / of the daily table',
-                (bench.median('insert rollup') - bench.median('insert plain')) / (bench.median('insert daily') - bench.median('insert plain')), 0.5))
+                (bench.median('insert rollup') - bench.median('insert plain')) / nullif(greatest(bench.median('insert daily') - bench.median('insert plain'), 0), 0), 0.5))
        AS g (place, goal, reached, wanted)
  ORDER BY place;
