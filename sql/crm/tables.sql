@@ -110,7 +110,8 @@ BEGIN
     CREATE INDEX idx_message_events_user_lead_created ON %1$I.message_events (user_id, lead_id, created_at)
       INCLUDE (direction, channel);
     CREATE INDEX idx_message_events_user_created ON %1$I.message_events (user_id, created_at);
-    CREATE INDEX idx_message_events_lead_created ON %1$I.message_events (lead_id, created_at);
+    CREATE INDEX idx_message_events_lead_created ON %1$I.message_events (lead_id, created_at)
+      INCLUDE (user_id, direction, channel);
     CREATE INDEX idx_message_events_template ON %1$I.message_events (template_id);
     COMMENT ON TABLE %1$I.message_events IS
       'Messages to leads and from them, of every channel. lead_id is NULL for a sender who is no lead.';
