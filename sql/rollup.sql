@@ -106,6 +106,13 @@ CREATE AGGREGATE freshcrm.event_rollup_stats_agg(
 COMMENT ON AGGREGATE freshcrm.event_rollup_stats_agg(bytea, int, int, timestamptz, timestamptz, freshcrm.lead_event_stats) IS
 'event_rollup_stats() of the events of several packed values together';
 
+CREATE FUNCTION freshcrm.event_rollup_cut(events bytea, cutoff_14d timestamptz, cutoff_7d timestamptz) RETURNS boolean
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'freshcrm_event_rollup_cut';
+
+COMMENT ON FUNCTION freshcrm.event_rollup_cut(bytea, timestamptz, timestamptz) IS
+'whether some of the packed events lie in a bucket that one of the cutoffs cuts, so that they have an edge to be added';
+
 CREATE FUNCTION freshcrm.event_rollup_edge(bucket interval, cutoff timestamptz) RETURNS timestamptz
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'freshcrm_event_rollup_edge';
@@ -409,6 +416,7 @@ GRANT EXECUTE ON FUNCTION
     freshcrm.event_rollup_merge(bytea, bytea),
     freshcrm.event_rollup_stats(bytea, int, int, timestamptz, timestamptz, freshcrm.lead_event_stats),
     freshcrm.event_rollup_stats_agg(bytea, int, int, timestamptz, timestamptz, freshcrm.lead_event_stats),
+    freshcrm.event_rollup_cut(bytea, timestamptz, timestamptz),
     freshcrm.event_rollup_edge(interval, timestamptz), freshcrm.check_cutoffs(timestamptz, timestamptz),
     freshcrm.event_rollup_readable(regclass)
 TO PUBLIC;

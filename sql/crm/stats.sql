@@ -76,7 +76,8 @@ BEGIN
      WHERE {message_events.lead_id} = ANY ($1) AND {message_events.user_id} IS NOT NULL
      GROUP BY {message_events.lead_id}';
   ELSE
-    -- OFFSET 0, so that a row is unpacked once and not for each of its columns.
+    -- OFFSET 0, so that a row is unpacked once and not for each of its columns; in the order of the rollup's index, so
+    -- that all leads need not be sorted afterwards.
     of_user := 'SELECT {rollup.lead_id} AS lead_id,
           freshcrm.event_rollup_stats({rollup.events}, {direction}, {channel}, {14d}, {7d}, edges.stats) AS stats
       FROM {rollup} AS rollup
@@ -87,17 +88,18 @@ BEGIN
                   GROUP BY {message_events.lead_id}) AS edges ON edges.lead_id = {rollup.lead_id}
      WHERE {rollup.user_id} = $1 AND ($4 IS NULL OR {rollup.lead_id} = ANY ($4))
        AND freshcrm.event_rollup_readable({source})
-    OFFSET 0';
+     ORDER BY {rollup.lead_id} OFFSET 0';
     of_named := 'SELECT FROM {rollup} AS rollup
                       WHERE {rollup.lead_id} = named.lead_id AND {rollup.user_id} = $1';
+    -- Of the few leads, those whose events a cutoff cuts are fewer still.
     of_leads := 'SELECT {rollup.lead_id} AS lead_id,
           freshcrm.event_rollup_stats_agg({rollup.events}, {direction}, {channel}, {14d}, {7d}, edges.stats) AS stats
       FROM {rollup} AS rollup
-      LEFT JOIN (SELECT {message_events.lead_id} AS lead_id, {message_events.user_id} AS user_id, ' || event_stats || ' AS stats
+      LEFT JOIN LATERAL (SELECT ' || event_stats || ' AS stats
                    FROM {message_events} AS message_events
-                  WHERE {message_events.lead_id} = ANY ($1) AND ' || edges || '
-                  GROUP BY {message_events.lead_id}, {message_events.user_id}) AS edges
-             ON edges.lead_id = {rollup.lead_id} AND edges.user_id = {rollup.user_id}
+                  WHERE {message_events.lead_id} = {rollup.lead_id} AND {message_events.user_id} = {rollup.user_id}
+                    AND freshcrm.event_rollup_cut({rollup.events}, {14d}, {7d})
+                    AND ' || edges || ') AS edges ON true
      WHERE {rollup.lead_id} = ANY ($1) AND freshcrm.event_rollup_readable({source})
      GROUP BY {rollup.lead_id}';
   END IF;
@@ -115,11 +117,10 @@ BEGIN
                (e.stats).last_inbound_at, (e.stats).last_outbound_at, (e.stats).channels
           FROM (' || of_user || ') AS e
         UNION ALL
-        SELECT named.lead_id, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0
-          FROM unnest($4) AS named (lead_id)
+        SELECT named.lead_id, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, NULL, NULL, 0
+          FROM unnest(ARRAY(SELECT DISTINCT d.id FROM unnest($4) AS d (id))) AS named (lead_id)
          WHERE $4 IS NOT NULL AND named.lead_id IS NOT NULL AND NOT EXISTS (
-               ' || of_named || ')
-         GROUP BY named.lead_id) AS s
+               ' || of_named || ')) AS s
        WHERE freshcrm.check_cutoffs($2, $3)
        ORDER BY s.lead_id;
     END;';

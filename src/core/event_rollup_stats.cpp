@@ -193,6 +193,27 @@ void AddRollup(Bytes value, const KindDimensions& dimensions, LeadEvents* events
                shape.width, events);
 }
 
+bool HasEdges(Bytes value, const std::array<Cutoff, 2>& cutoffs) {
+    RollupReader reader(value);
+    const std::int64_t width = reader.shape().width;
+    const std::int64_t edges[2] = {WholeBucketsOf(cutoffs[0], width).edge,
+                                   WholeBucketsOf(cutoffs[1], width).edge};
+    Combination passed{};
+    while (reader.Next(&passed)) {
+    }
+    // Where one is none, which is the oldest of all, none is so old.
+    const std::int64_t oldest = edges[0] == kNoBucket   ? edges[1]
+                                : edges[1] == kNoBucket ? edges[0]
+                                                        : std::min(edges[0], edges[1]);
+    EntryReader entries(reader.rest());
+    while (oldest != kNoBucket && entries.Next() && entries.bucket >= oldest) {
+        if (entries.bucket == edges[0] || entries.bucket == edges[1]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void AddEdges(const EdgeCounts& edges, std::int64_t width, LeadEvents* events) {
     const std::int64_t first = WholeBucketsOf(events->cutoffs[0], width).edge;
     const bool same_bucket =

@@ -30,6 +30,9 @@ struct EdgeCounts {
     std::array<std::int64_t, 2> outbound;
 };
 
+// Whether there are events in a bucket that one of the cutoffs cuts.
+bool HasEdges(Bytes value, const std::array<Cutoff, 2>& cutoffs);
+
 // Adds what the windows lack in a value whose buckets are of this width.
 void AddEdges(const EdgeCounts& edges, std::int64_t width, LeadEvents* events);
 

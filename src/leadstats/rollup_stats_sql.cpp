@@ -95,6 +95,15 @@ FRESHCRM_FUNCTION(freshcrm_event_rollup_stats_add) {
     PG_RETURN_POINTER(events);
 }
 
+FRESHCRM_FUNCTION(freshcrm_event_rollup_cut) {
+    if (PG_ARGISNULL(0)) {
+        PG_RETURN_BOOL(false);
+    }
+    const std::array<core::Cutoff, 2> cutoffs = CutoffArguments(fcinfo, 1);
+    const core::Bytes value = leadstats::BytesOf(PG_GETARG_BYTEA_PP(0));
+    return leadstats::Reading([&] { return BoolGetDatum(core::HasEdges(value, cutoffs)); });
+}
+
 FRESHCRM_FUNCTION(freshcrm_event_rollup_edge) {
     PG_RETURN_TIMESTAMPTZ(
         core::EdgeEnd(leadstats::BucketArgument(fcinfo, 0), PG_GETARG_TIMESTAMPTZ(1)));
