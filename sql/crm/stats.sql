@@ -5,8 +5,8 @@
 -- puts in the place of a call, and run with the rights of who calls them. With a rollup of the table they read
 -- its rows, and of the events those alone that lie in a bucket which a cutoff cuts, from the cutoff to its end.
 
--- A rollup that knows what the functions ask: NULL, or its SQL names. SECURITY DEFINER, since who installs the pack
--- has no rights on the definitions of projections.
+-- A rollup that knows what the functions ask: NULL, or its SQL names. With the rights of the extension's owner, since
+-- who installs the pack has none on the definitions of projections.
 CREATE FUNCTION freshcrm.crm_event_rollup(columns freshcrm.crm_column[]) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
