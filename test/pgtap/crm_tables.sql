@@ -50,7 +50,7 @@ SELECT is(substring(pg_get_indexdef(format('crm.%I', name)::regclass) FROM 'ON .
     ('idx_message_events_user_channel_status', 'ON crm.message_events USING btree (user_id, channel, status)'),
     ('idx_message_events_user_lead_created', 'ON crm.message_events USING btree (user_id, lead_id, created_at) INCLUDE (direction, channel)'),
     ('idx_message_events_user_created', 'ON crm.message_events USING btree (user_id, created_at)'),
-    ('idx_message_events_lead_created', 'ON crm.message_events USING btree (lead_id, created_at)'),
+    ('idx_message_events_lead_created', 'ON crm.message_events USING btree (lead_id, created_at) INCLUDE (user_id, direction, channel)'),
     ('idx_messages_conversation_created', 'ON crm.dm_messages USING btree (conversation_id, created_at DESC)'),
     ('idx_events_lead_timestamp', 'ON crm.web_tracking_events USING btree (lead_id, "timestamp" DESC)'),
     ('idx_social_engagement_lead', 'ON crm.social_engagement_events USING btree (lead_id, engagement_type)')
