@@ -132,7 +132,6 @@ GRANT EXECUTE ON FUNCTION freshcrm.create_crm_tables(name), freshcrm.install_crm
   freshcrm.crm_event_rollup(freshcrm.crm_column[])
   TO freshcrm_test_installer;
 GRANT SELECT, INSERT, DELETE ON freshcrm.crm_installation TO freshcrm_test_installer;
-GRANT SELECT ON freshcrm.event_rollup, freshcrm.projection TO freshcrm_test_installer;
 CREATE SCHEMA crm_of_role AUTHORIZATION freshcrm_test_installer;
 SET ROLE freshcrm_test_installer;
 SELECT lives_ok($$SELECT freshcrm.create_crm_tables('crm_of_role')$$);
