@@ -3,14 +3,13 @@
 #include "pg/relabel.hpp"
 #include "pg/tree_walker.hpp"
 #include "projection/feed.hpp"
+#include "projection/own_functions.hpp"
 
 extern "C" {
-#include "catalog/namespace.h"
 #include "catalog/pg_aggregate.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_func.h"
 #include "rewrite/rewriteManip.h"
 }
 
@@ -50,16 +49,15 @@ List* ArgumentsOf(const Aggref* aggregate, int rtindex) {
 
 // A function of this extension that goes with the aggregate, or none.
 Oid Companion(const Aggref* aggregate, const char* suffix, int count, const Oid* types) {
-    const char* name = psprintf("%s_%s", get_func_name(aggregate->aggfnoid), suffix);
-    return LookupFuncName(
-        list_make2(makeString(pstrdup("freshcrm")), makeString(const_cast<char*>(name))), count,
-        types, true);
+    const Oid function = OwnFunction(psprintf("%s_%s", get_func_name(aggregate->aggfnoid), suffix),
+                                     count, types, true);
+    return OidIsValid(function) && IsOwnFunction(function) ? function : InvalidOid;
 }
 
 // An aggregate of this extension that comes with functions to bring a result forward:
 // NAME_add(result, arguments…), the result with one row more, and NAME_merge(result, result).
 PatchColumn* ReadMerged(const Aggref* aggregate, List* arguments, AttrNumber resno) {
-    if (get_func_namespace(aggregate->aggfnoid) != get_namespace_oid("freshcrm", true)) {
+    if (!IsOwnFunction(aggregate->aggfnoid)) {
         return nullptr;
     }
     Oid* declared;

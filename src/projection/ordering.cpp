@@ -1,5 +1,7 @@
 #include "projection/ordering.hpp"
 
+#include "projection/own_functions.hpp"
+
 #include "pg/names.hpp"
 #include "pg/tree_walker.hpp"
 
@@ -155,8 +157,7 @@ bool IsOwnOrderFree(Oid aggregate) {
     const bool combined =
         OidIsValid(reinterpret_cast<Form_pg_aggregate>(GETSTRUCT(tuple))->aggcombinefn);
     ReleaseSysCache(tuple);
-    const char* schema = get_namespace_name(get_func_namespace(aggregate));
-    return combined && schema != nullptr && strcmp(schema, "freshcrm") == 0;
+    return combined && IsOwnFunction(aggregate);
 }
 
 void LookAtAggregate(const Look& look, Oid aggregate, const char* where) {

@@ -4,12 +4,12 @@
 #include "pg/names.hpp"
 #include "pg/spi.hpp"
 #include "projection/definition.hpp"
+#include "projection/own_functions.hpp"
 
 extern "C" {
 #include "access/relation.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_trigger.h"
-#include "parser/parse_func.h"
 }
 
 namespace freshcrm::projection {
@@ -20,9 +20,7 @@ constexpr int16 kEveryWrite = TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT | TRIGGE
                               TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE;
 
 Oid GuardFunction() {
-    return LookupFuncName(
-        list_make2(makeString(pstrdup("freshcrm")), makeString(pstrdup("guard_target"))), 0,
-        nullptr, false);
+    return OwnFunction("guard_target", 0, nullptr, false);
 }
 
 struct Guard {

@@ -5,6 +5,7 @@
 #include "pg/spi.hpp"
 #include "projection/moved_rows.hpp"
 #include "projection/options.hpp"
+#include "projection/own_functions.hpp"
 #include "projection/own_triggers.hpp"
 #include "projection/partitions.hpp"
 #include "projection/trigger_rights.hpp"
@@ -16,7 +17,6 @@ extern "C" {
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_trigger.h"
-#include "parser/parse_func.h"
 #include "utils/fmgroids.h"
 }
 
@@ -38,9 +38,7 @@ constexpr Event kEvents[] = {
 };
 
 Oid CaptureFunction() {
-    return LookupFuncName(
-        list_make2(makeString(pstrdup("freshcrm")), makeString(pstrdup("capture"))), 0, nullptr,
-        false);
+    return OwnFunction("capture", 0, nullptr, false);
 }
 
 // The arguments of a trigger are stored one after the other, each ended by a zero byte.

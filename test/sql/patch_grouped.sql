@@ -92,6 +92,18 @@ SELECT * FROM packed($$DELETE FROM events WHERE id = 3$$);
 SELECT * FROM packed($$DELETE FROM events$$);
 SELECT count(*) FROM events_rollup;
 
+-- Only the extension's own functions are trusted to do as their names say.
+CREATE FUNCTION freshcrm.longest_add(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT CASE WHEN length($2) > length($1) THEN $2 ELSE coalesce($1, $2) END$$;
+CREATE FUNCTION freshcrm.longest_merge(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT 'never'$$;
+CREATE AGGREGATE freshcrm.longest(text) (SFUNC = freshcrm.longest_add, STYPE = text, COMBINEFUNC = freshcrm.longest_add);
+CREATE VIEW longest AS SELECT lead, freshcrm.longest(kind) AS kind FROM events WHERE lead IS NOT NULL GROUP BY lead;
+SELECT freshcrm.create_projection('longest', '{lead}');
+SELECT applied->>'INSERT' AS insert FROM freshcrm.explain_projection('longest_hot');
+SELECT freshcrm.drop_projection('longest_hot');
+DROP VIEW longest;
+DROP AGGREGATE freshcrm.longest(text);
+DROP FUNCTION freshcrm.longest_add(text, text), freshcrm.longest_merge(text, text);
+
 -- Not of this kind: equal keys that look otherwise, groups that HAVING chooses, an average, another column than the key.
 CREATE TABLE parts (id int PRIMARY KEY, size numeric, name text, amount int);
 CREATE VIEW by_size AS SELECT size, count(*) FROM parts WHERE size IS NOT NULL GROUP BY size;
