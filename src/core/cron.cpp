@@ -14,7 +14,7 @@ namespace freshcrm::core {
 namespace {
 
 constexpr std::int64_t kMinutesOfDay = 24 * 60;
-constexpr std::int64_t kMost = 400 * 366 * kMinutesOfDay;  // the calendar repeats itself then
+constexpr std::int64_t kCycle = 146097 * kMinutesOfDay;  // 400 years: the calendar repeats itself
 
 // Less than that is a change of clocks, more is one of the calendar.
 constexpr std::int32_t kClockChange = 3 * 3600;
@@ -71,8 +71,8 @@ bool SameWord(std::string_view word, std::string_view small) {
         hint.append(" or names like ").append(field.names.substr(0, 3));
     }
     hint += ", ranges a-b, lists a,b, and steps */n or a-b/n.";
-    throw CronError("\"" + std::string(item) + "\" is no " + std::string(field.name) + ": " + reason,
-                    hint);
+    throw CronError(
+        "\"" + std::string(item) + "\" is no " + std::string(field.name) + ": " + reason, hint);
 }
 
 // Reads one item of a field, "a", "a-b", "a-b/n", "*" or "*/n".
@@ -192,9 +192,13 @@ std::array<std::string_view, 5> SplitFields(std::string_view text) {
         text = end == std::string_view::npos ? std::string_view() : text.substr(end);
     }
     if (count != fields.size()) {
-        throw CronError("a schedule has five fields, and this has " + std::to_string(count),
-                        "Write minute, hour, day of the month, month and day of the week, for "
-                        "example */15 8-18 * * mon-fri.");
+        // Six fields, and pg_cron's "30 seconds", are a try to say seconds.
+        const bool seconds = count == 6 || (count == 2 && Small(fields[1].front()) == 's');
+        throw CronError(
+            "a schedule has five fields, and this has " + std::to_string(count),
+            std::string(seconds ? "A schedule has no seconds, the first field is minutes. " : "") +
+                "Write minute, hour, day of the month, month and day of the week, for "
+                "example */15 8-18 * * mon-fri.");
     }
     return fields;
 }
@@ -211,8 +215,10 @@ std::string_view Meant(std::string_view text) {
             return fields;
         }
     }
-    throw CronError("\"" + std::string(word) + "\" is no schedule",
-                    "Write five fields, @hourly, @daily, @weekly, @monthly or @yearly.");
+    throw CronError(
+        "\"" + std::string(word) + "\" is no schedule",
+        std::string(SameWord(word, "@reboot") ? "A schedule has times, not events. " : "") +
+            "Write five fields, @hourly, @daily, @weekly, @monthly or @yearly.");
 }
 
 bool Has(std::uint64_t values, unsigned value) {
@@ -265,7 +271,7 @@ CronSchedule ParseCron(std::string_view text) {
                                 static_cast<std::uint8_t>((values[4] | values[4] >> 7) & 0x7f),
                                 !any[2] && !any[4],
                                 !any[0] && !any[1]};
-    if (!NextLocal(schedule, 0, kMost)) {
+    if (!NextLocal(schedule, 0, kCycle)) {
         throw CronError("no day is in the schedule",
                         "The months have no such day; a day of the week would be one of either.");
     }
@@ -276,6 +282,10 @@ std::optional<std::int64_t> NextLocal(const CronSchedule& schedule, std::int64_t
                                       std::int64_t end) {
     using std::chrono::days;
     using std::chrono::months;
+    // In the first cycle, as chrono knows no years above 32767.
+    const std::int64_t cycles = Quotient(from, kCycle) * kCycle;
+    from -= cycles;
+    end -= cycles;
     std::chrono::sys_days day{days(Quotient(from, kMinutesOfDay))};
     std::int64_t minute = from - day.time_since_epoch().count() * kMinutesOfDay;
     while (day.time_since_epoch().count() * kMinutesOfDay < end) {
@@ -287,9 +297,8 @@ std::optional<std::int64_t> NextLocal(const CronSchedule& schedule, std::int64_t
         }
         if (IsDay(schedule, day, date)) {
             if (const auto of_day = NextOfDay(schedule, minute)) {
-                const std::int64_t found =
-                    day.time_since_epoch().count() * kMinutesOfDay + *of_day;
-                return found < end ? std::optional(found) : std::nullopt;
+                const std::int64_t found = day.time_since_epoch().count() * kMinutesOfDay + *of_day;
+                return found < end ? std::optional(found + cycles) : std::nullopt;
             }
         }
         day += days(1);
@@ -300,7 +309,7 @@ std::optional<std::int64_t> NextLocal(const CronSchedule& schedule, std::int64_t
 
 std::optional<std::int64_t> NextRun(const CronSchedule& schedule, const Clocks& clocks,
                                     std::int64_t after) {
-    const std::int64_t last = after + kMost * 60;
+    const std::int64_t last = after + kCycle * 60;
     for (std::int64_t time = after + 1; time < last;) {
         const ClockPeriod period = clocks.At(time);
         const std::int32_t change = period.offset - period.offset_before;

@@ -14,11 +14,12 @@ constexpr std::int64_t kEver = std::numeric_limits<std::int64_t>::max() / 4;
 std::int64_t Seconds(int year, unsigned month, unsigned day, int hour = 0, int minute = 0) {
     using namespace std::chrono;
     return (sys_days{std::chrono::year(year) / month / day} + hours(hour) + minutes(minute))
-        .time_since_epoch() / seconds(1);
+               .time_since_epoch() /
+           seconds(1);
 }
 
 // A zone of one offset, changed at given times.
-class Zone : public Clocks {
+class Zone final : public Clocks {
   public:
     struct Change {
         std::int64_t at;
@@ -65,8 +66,7 @@ std::vector<std::int64_t> Runs(const char* text, const Clocks& clocks, std::int6
 using Times = std::vector<std::int64_t>;
 
 TEST(Cron, ValuesRangesListsAndSteps) {
-    EXPECT_EQ(ParseCron("0,15,30-32 * * * *").minutes,
-              1ULL | 1ULL << 15 | 7ULL << 30);
+    EXPECT_EQ(ParseCron("0,15,30-32 * * * *").minutes, 1ULL | 1ULL << 15 | 7ULL << 30);
     EXPECT_EQ(ParseCron("*/20 * * * *").minutes, 1ULL | 1ULL << 20 | 1ULL << 40);
     EXPECT_EQ(ParseCron("5-59/25 * * * *").minutes, 1ULL << 5 | 1ULL << 30 | 1ULL << 55);
     EXPECT_EQ(ParseCron("0 23 * * *").hours, 1U << 23);
@@ -89,13 +89,41 @@ TEST(Cron, WordsStandForFields) {
 }
 
 TEST(Cron, WhatIsNoScheduleIsRefused) {
-    for (const char* text :
-         {"", " ", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * 32 * *",
-          "* * * 0 *", "* * * 13 *", "* * * * 8", "-1 * * * *", "1- * * * *", "5-1 * * * *",
-          "*/0 * * * *", "*/60 * * * *", "5/10 * * * *", "*/ * * * *", "1,,2 * * * *", ", * * * *",
-          "1, * * * *", "** * * * *", "*-5 * * * *", "1-2-3 * * * *", "1/2/3 * * * *", "a * * * *",
-          "jan * * * *", "* * * janu *", "* * * ja *", "* * * * funday", "1.5 * * * *",
-          "99999999999999999999 * * * *", "*\n* * * *", "0 0 30 2 *", "0 0 31 4,6,9,11 *"}) {
+    for (const char* text : {"",
+                             " ",
+                             "* * * *",
+                             "* * * * * *",
+                             "60 * * * *",
+                             "* 24 * * *",
+                             "* * 0 * *",
+                             "* * 32 * *",
+                             "* * * 0 *",
+                             "* * * 13 *",
+                             "* * * * 8",
+                             "-1 * * * *",
+                             "1- * * * *",
+                             "5-1 * * * *",
+                             "*/0 * * * *",
+                             "*/60 * * * *",
+                             "5/10 * * * *",
+                             "*/ * * * *",
+                             "1,,2 * * * *",
+                             ", * * * *",
+                             "1, * * * *",
+                             "** * * * *",
+                             "*-5 * * * *",
+                             "1-2-3 * * * *",
+                             "1/2/3 * * * *",
+                             "a * * * *",
+                             "jan * * * *",
+                             "* * * janu *",
+                             "* * * ja *",
+                             "* * * * funday",
+                             "1.5 * * * *",
+                             "99999999999999999999 * * * *",
+                             "*\n* * * *",
+                             "0 0 30 2 *",
+                             "0 0 31 4,6,9,11 *"}) {
         EXPECT_THROW(ParseCron(text), CronError) << text;
     }
     try {
@@ -107,6 +135,23 @@ TEST(Cron, WhatIsNoScheduleIsRefused) {
     }
 }
 
+std::string HintOf(const char* text) {
+    try {
+        ParseCron(text);
+    } catch (const CronError& error) {
+        return error.hint;
+    }
+    return "";
+}
+
+TEST(Cron, WhatOtherSchedulersTakeIsExplained) {
+    for (const char* text : {"*/5 * * * * *", "30 seconds", "1 second"}) {
+        EXPECT_EQ(HintOf(text).find("A schedule has no seconds"), 0U) << text;
+    }
+    EXPECT_EQ(HintOf("@reboot").find("A schedule has times, not events."), 0U);
+    EXPECT_EQ(HintOf("* * * *").find("Write minute, hour"), 0U);
+}
+
 TEST(Cron, EitherDayWhereBothAreGiven) {
     // Friday the 13th or any Friday; the first Friday of 2026 is January 2.
     EXPECT_EQ(Runs("0 0 13 * fri", kUtc, Seconds(2026, 1, 1), 4),
@@ -115,7 +160,8 @@ TEST(Cron, EitherDayWhereBothAreGiven) {
     // One of them begins with *: both.
     EXPECT_EQ(Runs("0 0 */13 * fri", kUtc, Seconds(2026, 1, 1), 3),
               (Times{Seconds(2026, 2, 27), Seconds(2026, 3, 27), Seconds(2026, 5, 1)}));
-    EXPECT_EQ(Runs("30 12 29 2 *", kUtc, Seconds(2096, 3, 1), 1), (Times{Seconds(2104, 2, 29, 12, 30)}));
+    EXPECT_EQ(Runs("30 12 29 2 *", kUtc, Seconds(2096, 3, 1), 1),
+              (Times{Seconds(2104, 2, 29, 12, 30)}));
 }
 
 TEST(Cron, TheNextRunIsAfterTheLast) {
@@ -124,9 +170,12 @@ TEST(Cron, TheNextRunIsAfterTheLast) {
     EXPECT_EQ(Runs("50 23 * * *", kUtc, start - 1, 1), (Times{start}));
     EXPECT_EQ(Runs("50 23 * * *", kUtc, start + 30, 1), (Times{start + 86400}));
     // Before 1970, and in zones that are not whole hours away.
-    EXPECT_EQ(Runs("0 12 * * *", kUtc, Seconds(1969, 12, 30, 13), 1), (Times{Seconds(1969, 12, 31, 12)}));
-    EXPECT_EQ(Runs("0 12 * * *", Zone(20700), Seconds(2026, 1, 1), 1), (Times{Seconds(2026, 1, 1, 6, 15)}));
-    EXPECT_EQ(Runs("0 12 * * *", Zone(-16200), Seconds(2026, 1, 1), 1), (Times{Seconds(2026, 1, 1, 16, 30)}));
+    EXPECT_EQ(Runs("0 12 * * *", kUtc, Seconds(1969, 12, 30, 13), 1),
+              (Times{Seconds(1969, 12, 31, 12)}));
+    EXPECT_EQ(Runs("0 12 * * *", Zone(20700), Seconds(2026, 1, 1), 1),
+              (Times{Seconds(2026, 1, 1, 6, 15)}));
+    EXPECT_EQ(Runs("0 12 * * *", Zone(-16200), Seconds(2026, 1, 1), 1),
+              (Times{Seconds(2026, 1, 1, 16, 30)}));
 }
 
 TEST(Cron, WhatClocksSkipIsMadeUpFor) {
@@ -134,8 +183,10 @@ TEST(Cron, WhatClocksSkipIsMadeUpFor) {
     EXPECT_EQ(Runs("30 2 * * *", kBerlin, change - 86400, 3),
               (Times{Seconds(2026, 3, 28, 1, 30), change, Seconds(2026, 3, 30, 0, 30)}));
     // Once, however many were skipped, and not when it runs at that moment anyway.
-    EXPECT_EQ(Runs("10,20 2 * * *", kBerlin, change - 1, 2), (Times{change, Seconds(2026, 3, 30, 0, 10)}));
-    EXPECT_EQ(Runs("0 2,3 * * *", kBerlin, change - 1, 2), (Times{change, Seconds(2026, 3, 30, 0, 0)}));
+    EXPECT_EQ(Runs("10,20 2 * * *", kBerlin, change - 1, 2),
+              (Times{change, Seconds(2026, 3, 30, 0, 10)}));
+    EXPECT_EQ(Runs("0 2,3 * * *", kBerlin, change - 1, 2),
+              (Times{change, Seconds(2026, 3, 30, 0, 0)}));
     // Who has run it then is not told again.
     EXPECT_EQ(Runs("30 2 * * *", kBerlin, change, 1), (Times{Seconds(2026, 3, 30, 0, 30)}));
     // Other jobs go by what clocks show.
@@ -146,11 +197,56 @@ TEST(Cron, WhatClocksSkipIsMadeUpFor) {
 
 TEST(Cron, WhatClocksShowTwiceIsTheFirst) {
     const std::int64_t change = Seconds(2026, 10, 25, 1);
-    EXPECT_EQ(Runs("30 2 * * *", kBerlin, change - 86400, 3),
+    EXPECT_EQ(Runs("30 2 * * *", kBerlin, Seconds(2026, 10, 24), 3),
               (Times{Seconds(2026, 10, 24, 0, 30), change - 1800, Seconds(2026, 10, 26, 1, 30)}));
-    EXPECT_EQ(Runs("0 3 * * *", kBerlin, change - 3600, 2), (Times{change + 3600, change + 3600 + 86400}));
+    EXPECT_EQ(Runs("0 3 * * *", kBerlin, change - 3600, 2),
+              (Times{change + 3600, change + 3600 + 86400}));
     EXPECT_EQ(Runs("30 * * * *", kBerlin, change - 3600, 3),
               (Times{change - 1800, change + 1800, change + 5400}));
+}
+
+TEST(Cron, HalfHoursAndMidnightsAreChangedLikewise) {
+    // Lord Howe in 2026: forward from 2:00 to 2:30 on October 4, 15:30 UTC of the day before; back
+    // from 2:00 to 1:30 on April 5, 15:00 UTC.
+    const std::int64_t back = Seconds(2026, 4, 4, 15);
+    const std::int64_t forward = Seconds(2026, 10, 3, 15, 30);
+    const Zone lord_howe(39600, {{back, 37800}, {forward, 39600}});
+    EXPECT_EQ(Runs("40 1 * * *", lord_howe, back - 3600, 2),
+              (Times{back - 1200, back - 1200 + 1800 + 86400}));
+    EXPECT_EQ(Runs("40 * * * *", lord_howe, back - 3600, 3),
+              (Times{back - 1200, back + 600, back + 4200}));
+    EXPECT_EQ(Runs("15 2 * * *", lord_howe, forward - 3600, 2),
+              (Times{forward, forward + 86400 - 900}));
+    EXPECT_EQ(Runs("45 2 * * *", lord_howe, forward - 3600, 1), (Times{forward + 900}));
+    // Midnight is skipped: the first moment of the day is 1:00.
+    const std::int64_t midnight = Seconds(2026, 3, 1, 3);
+    const Zone midnights(-10800, {{midnight, -7200}});
+    EXPECT_EQ(Runs("0 0 1 * *", midnights, midnight - 86400, 2),
+              (Times{midnight, Seconds(2026, 4, 1, 2)}));
+}
+
+TEST(Cron, TheCalendarGoesOnForEver) {
+    // 2000-02-29 was a Tuesday, and so is every one of that cycle and of others.
+    constexpr std::int64_t kCycle = 146097LL * 86400;
+    const std::int64_t day = Seconds(2000, 2, 29);
+    for (const int cycle : {-16, -1, 0, 1, 100, 730}) {
+        EXPECT_EQ(Runs("0 0 29 2 *", kUtc, day - 1 + cycle * kCycle, 2),
+                  (Times{day + cycle * kCycle, Seconds(2004, 2, 29) + cycle * kCycle}));
+        EXPECT_EQ(Runs("0 0 */28 2 tue", kUtc, day - 1 + cycle * kCycle, 1),
+                  (Times{day + cycle * kCycle}));
+    }
+}
+
+TEST(Cron, WhatNeverRunsInAZoneIsNotLookedForForEver) {
+    // Every night has a change, so that it never is 2:30 in this zone: not of the real world.
+    std::vector<Zone::Change> changes;
+    for (int year = 2000; year < 2401; ++year) {
+        changes.push_back({Seconds(year, 3, 1, 2), 3600});
+        changes.push_back({Seconds(year, 3, 2, 2), 0});
+    }
+    EXPECT_EQ(Runs("*/30 2 1 3 *", Zone(0, changes), Seconds(2000, 1, 1), 1), Times{});
+    EXPECT_EQ(Runs("30 2 1 3 *", Zone(0, changes), Seconds(2000, 1, 1), 1),
+              (Times{Seconds(2000, 3, 1, 2)}));
 }
 
 TEST(Cron, ALargeChangeIsOneOfTheCalendar) {
