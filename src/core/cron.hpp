@@ -7,13 +7,11 @@
 // A field is a list of items with commas between them: *, a value, or a range a-b, the first and
 // the last with /step if wanted. Where neither of the two fields of days begins with *, a day is
 // one of either; else one of both. @hourly, @daily (or @midnight), @weekly, @monthly and @yearly
-// (or
-// @annually) stand for what they say.
+// (or @annually) stand for what they say.
 //
 // When clocks are put forward or back by less than three hours, as cron(8) does it:
 // - a job of fixed times (neither minutes nor hours begin with *) that the change skips runs as
-// soon
-//   as clocks have changed, once; times that clocks show twice are those of the first time;
+//   soon as clocks have changed, once; times that clocks show twice are those of the first time;
 // - other jobs run whenever the clock shows their time: never when it is skipped, twice when it is
 //   shown twice, so that a job of every ten minutes runs every ten minutes.
 // A larger change is one of the calendar: clocks are gone by as they are.
