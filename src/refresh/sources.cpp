@@ -7,11 +7,14 @@
 #include "refresh/view_query.hpp"
 
 extern "C" {
+#include "access/genam.h"
 #include "access/relation.h"
+#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "utils/fmgroids.h"
 #include "utils/rls.h"
 #include "utils/syscache.h"
 }
@@ -95,6 +98,32 @@ void AddTables(Gathering* gathering, Oid relid, bool with_children) {
     gathering->tables = list_concat_unique_oid(gathering->tables, relids);
 }
 
+// What the table is a partition or a child of, as committed by now.
+List* ParentsOf(Oid relid) {
+    Relation inherits = table_open(InheritsRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(relid));
+    SysScanDesc scan =
+        systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, nullptr, 1, &key);
+    List* parents = NIL;
+    for (HeapTuple row; HeapTupleIsValid(row = systable_getnext(scan));) {
+        parents =
+            lappend_oid(parents, reinterpret_cast<Form_pg_inherits>(GETSTRUCT(row))->inhparent);
+    }
+    systable_endscan(scan);
+    table_close(inherits, AccessShareLock);
+    return parents;
+}
+
+// A statement that names a parent changes rows of its children and fires triggers of the parent.
+void AddParents(Gathering* gathering) {
+    for (int i = 0; i < list_length(gathering->tables); ++i) {
+        gathering->tables = list_concat_unique_oid(gathering->tables,
+                                                   ParentsOf(list_nth_oid(gathering->tables, i)));
+    }
+}
+
 void ReadView(Gathering* gathering, Oid relid);
 
 void NoteEntry(Gathering* gathering, const RangeTblEntry* entry) {
@@ -172,6 +201,7 @@ Sources ReadSources(Oid matview) {
     gathering.owner = OwnerOfMatview(matview);
     gathering.fingerprint = &fingerprint;
     ReadView(&gathering, matview);
+    AddParents(&gathering);
     list_sort(gathering.tables, list_oid_cmp);
     fingerprint.AddList(gathering.tables);
     fingerprint.AddOutside(gathering.outside);

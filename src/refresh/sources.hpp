@@ -9,8 +9,9 @@ namespace freshcrm::refresh {
 
 struct Sources {
     // OIDs in ascending order, each once: the tables that the query and the views in it read, with
-    // all their partitions and inheritance children, and the materialized views, which are not
-    // looked into.
+    // all their partitions and inheritance children, and with what all of these are partitions or
+    // children of, since statements that name it change them; and the materialized views, which are
+    // not looked into.
     List* tables;
     // For each of them why its changes cannot be noticed, as a noun phrase, or null.
     List* problems;

@@ -62,6 +62,11 @@ Watch WatchOf(Oid relid, Oid owner) {
     const Oid function = NoteFunctionOid();
     Watch watch{};
     for (const Wanted& wanted : kTriggers) {
+        // Rows are in the partitions.
+        if (wanted.firing == TRIGGER_FIRES_ON_REPLICA &&
+            table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE) {
+            continue;
+        }
         const Trigger* trigger = FindTrigger(table, wanted.name, function);
         if (trigger == nullptr) {
             watch = Missing(relid, owner);
