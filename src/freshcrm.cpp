@@ -7,6 +7,7 @@
 #include "projection/flush.hpp"
 #include "projection/projection.hpp"
 #include "projection/settings.hpp"
+#include "watch/changes.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -22,6 +23,7 @@ void _PG_init(void) {
         freshcrm::projection::InitCounts();
         freshcrm::conditional::InitResponseCounts();
         freshcrm::explain::InitCapture();
+        freshcrm::watch::InitChanges();
     });
 }
 }
