@@ -8,9 +8,9 @@ namespace freshcrm::refresh {
 enum class Mode { kConcurrently, kPlain };
 
 // Concurrently, where readers are not locked out and only changed rows are written, unless the
-// server would refuse that or the file is bloated: a plain refresh writes a new one. `why` gets why
-// it is not concurrently, as a sentence about "it" without a period, or null. Takes ACCESS SHARE
-// locks.
+// server would refuse that or the file is bloated: a plain refresh writes a new one. `why`, which
+// may be null, gets why it is not concurrently, as a sentence about "it" without a period, or null.
+// Takes ACCESS SHARE locks.
 Mode ChooseMode(Oid matview, const char** why);
 
 // Whether the relation has an index that REFRESH … CONCURRENTLY accepts: unique, valid, immediate,
