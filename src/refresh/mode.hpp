@@ -17,7 +17,7 @@ Mode ChooseMode(Oid matview, const char** why);
 // of all rows, of plain columns.
 bool HasUsableUniqueIndex(Relation matview);
 
-// Whether its file is at least 8 MB and its rows need less than a quarter of that, by the
+// Whether its file is at least 8 MB, and its rows need less than a quarter of that by the
 // statistics that ANALYZE has gathered, or there are more than four dead rows for each live one.
 // Without statistics it is not.
 bool IsBloated(Relation matview);
