@@ -85,21 +85,21 @@ LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    definition freshcrm.matview;
+    entry freshcrm.matview;
 BEGIN
     INSERT INTO freshcrm.matview_state (matview)
     SELECT m.matview FROM freshcrm.matview AS m
      WHERE NOT EXISTS (SELECT FROM freshcrm.matview_state AS s WHERE s.matview = m.matview)
         ON CONFLICT DO NOTHING;
-    FOR definition IN
+    FOR entry IN
         SELECT m.* FROM freshcrm.matview AS m JOIN freshcrm.matview_state AS s ON s.matview = m.matview
          WHERE s.next_due IS NULL AND m.cron IS NOT NULL
     LOOP
         BEGIN
-            UPDATE freshcrm.matview_state AS s SET next_due = freshcrm.next_due(definition, at)
-             WHERE s.matview = definition.matview;
+            UPDATE freshcrm.matview_state AS s SET next_due = freshcrm.next_due(entry, at)
+             WHERE s.matview = entry.matview;
         EXCEPTION WHEN OTHERS THEN
-            PERFORM freshcrm.note_error(definition.matview, at, SQLSTATE, SQLERRM);
+            PERFORM freshcrm.note_error(entry.matview, at, SQLSTATE, SQLERRM);
         END;
     END LOOP;
 END
@@ -243,7 +243,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     result text := 'running';
-    definition freshcrm.matview;
+    entry freshcrm.matview;
     wrong_state text;
     wrong text;
 BEGIN
@@ -267,11 +267,11 @@ BEGIN
          WHERE id = run;
         RETURN result;
     END IF;
-    SELECT * INTO definition FROM freshcrm.matview AS m WHERE m.matview = view::regclass;
+    SELECT * INTO entry FROM freshcrm.matview AS m WHERE m.matview = view::regclass;
     IF result <> 'failed' THEN
         BEGIN
             UPDATE freshcrm.matview_state AS s
-               SET failures = 0, given_up = false, next_due = freshcrm.next_due(definition, clock_timestamp() + shift)
+               SET failures = 0, given_up = false, next_due = freshcrm.next_due(entry, clock_timestamp() + shift)
              WHERE s.matview = view;
             RETURN result;
         EXCEPTION WHEN OTHERS THEN

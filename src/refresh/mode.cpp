@@ -94,13 +94,17 @@ bool IsBloated(Relation matview) {
 
 Mode ChooseMode(Oid matview, const char** why) {
     Relation relation = table_open(matview, AccessShareLock);
-    *why = !relation->rd_rel->relispopulated ? "it was never populated"
-           : !HasUsableUniqueIndex(relation)
-               ? "it has no unique index that REFRESH MATERIALIZED VIEW CONCURRENTLY accepts"
-           : IsBloated(relation) ? "its file is mostly empty, and a plain refresh writes a new one"
-                                 : nullptr;
+    const char* reason =
+        !relation->rd_rel->relispopulated ? "it was never populated"
+        : !HasUsableUniqueIndex(relation)
+            ? "it has no unique index that REFRESH MATERIALIZED VIEW CONCURRENTLY accepts"
+        : IsBloated(relation) ? "its file is mostly empty, and a plain refresh writes a new one"
+                              : nullptr;
     table_close(relation, NoLock);
-    return *why == nullptr ? Mode::kConcurrently : Mode::kPlain;
+    if (why != nullptr) {
+        *why = reason;
+    }
+    return reason == nullptr ? Mode::kConcurrently : Mode::kPlain;
 }
 
 }  // namespace freshcrm::refresh
