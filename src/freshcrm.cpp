@@ -7,6 +7,7 @@
 #include "projection/flush.hpp"
 #include "projection/projection.hpp"
 #include "projection/settings.hpp"
+#include "refresh/settings.hpp"
 #include "watch/changes.hpp"
 
 extern "C" {
@@ -17,6 +18,7 @@ PGDLLEXPORT void _PG_init(void);
 void _PG_init(void) {
     freshcrm::pg::Enter([] {
         freshcrm::conditional::InitSettings();
+        freshcrm::refresh::InitSettings();
         freshcrm::projection::InitSettings();
         freshcrm::projection::InitProjectionCache();
         freshcrm::projection::InitFlush();

@@ -165,6 +165,7 @@ public_functions+=", 'lead_event_stats', 'event_stats'"
 public_functions+=", 'lead_score', 'p_score', 'engagement_score'"
 public_functions+=", 'event_rollup', 'event_rollup_add', 'event_rollup_remove', 'event_rollup_merge', 'event_rollup_stats', 'event_rollup_stats_agg',
     'event_rollup_cut', 'event_rollup_edge', 'event_rollup_readable', 'check_cutoffs'"
+public_functions+=", 'next_runs'"
 public_functions+=", 'note_change', 'watch_problem'"
 
 rule_public_functions() {
