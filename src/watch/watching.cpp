@@ -185,6 +185,7 @@ void MakeAll(Oid relation, bool replica) {
     SPI_finish();
     pg::EndAsOwner(scope);
     NoteUnlockedChange(relation);
+    CommandCounterIncrement();
 }
 
 // The table is locked, so that it stays what it is.
