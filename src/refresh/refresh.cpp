@@ -30,20 +30,6 @@ LOCKTAG RunTag(Oid matview) {
     return tag;
 }
 
-void CheckIsMatview(Oid matview) {
-    const char kind = get_rel_relkind(matview);
-    if (kind == '\0') {
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-                        errmsg("materialized view with OID %u does not exist", matview)));
-    }
-    if (kind != RELKIND_MATVIEW) {
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                        errmsg("\"%s\" is not a materialized view", get_rel_name(matview)),
-                        errhint("Tables that equal a view at any time are made by "
-                                "freshcrm.create_projection().")));
-    }
-}
-
 const Registered* RequireRegistered(Oid matview) {
     CheckIsMatview(matview);
     const Registered* registered = FindRegistered(matview);
@@ -125,6 +111,20 @@ Outcome Timed(Oid matview, Wish wish, const Registered* registered) {
 }
 
 }  // namespace
+
+void CheckIsMatview(Oid matview) {
+    const char kind = get_rel_relkind(matview);
+    if (kind == '\0') {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("materialized view with OID %u does not exist", matview)));
+    }
+    if (kind != RELKIND_MATVIEW) {
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("\"%s\" is not a materialized view", get_rel_name(matview)),
+                        errhint("Tables that equal a view at any time are made by "
+                                "freshcrm.create_projection().")));
+    }
+}
 
 const char* StatusName(Status status) {
     switch (status) {

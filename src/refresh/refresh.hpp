@@ -43,6 +43,9 @@ struct Outcome {
 enum class Wish { kAuto, kConcurrently, kPlain };
 Wish ParseWish(const char* mode);
 
+// Raises 42P01 and 42809.
+void CheckIsMatview(Oid matview);
+
 // For who may: the owner, members of the owner's role, and the roles it was granted to. Raises
 // 22004, 42809, 42704 and 42501. `mode` may be null, which is auto.
 //
