@@ -8,6 +8,7 @@
 #include "projection/projection.hpp"
 #include "projection/settings.hpp"
 #include "refresh/settings.hpp"
+#include "watch/changes.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -24,6 +25,7 @@ void _PG_init(void) {
         freshcrm::projection::InitCounts();
         freshcrm::conditional::InitResponseCounts();
         freshcrm::explain::InitCapture();
+        freshcrm::watch::InitChanges();
     });
 }
 }

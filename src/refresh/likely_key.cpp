@@ -12,6 +12,7 @@ extern "C" {
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
+#include "utils/fmgroids.h"
 #include "utils/syscache.h"
 }
 
@@ -262,8 +263,8 @@ Bitmapset* Leading(const From& from) {
     return leading;
 }
 
-// The number of the query's column that is the column, or that equality says is the same; or 0.
-AttrNumber OutputOf(const From& from, const Column& column) {
+// The number of the query's column that is the column, or 0.
+AttrNumber OutputAs(const From& from, const Column& column) {
     ListCell* cell;
     foreach (cell, from.query->targetList) {
         const auto* output = static_cast<TargetEntry*>(lfirst(cell));
@@ -273,6 +274,21 @@ AttrNumber OutputOf(const From& from, const Column& column) {
         }
     }
     return 0;
+}
+
+// Or of one by which the rows of the column's table are found, and which is the same where there
+// are any.
+AttrNumber OutputOf(const From& from, const Column& column) {
+    AttrNumber output = OutputAs(from, column);
+    ListCell* cell;
+    foreach (cell, from.equalities) {
+        const auto& equality = *static_cast<Equality*>(lfirst(cell));
+        if (output == 0 && equality.from.entry != 0 && equality.to.entry == column.entry &&
+            equality.to.attnum == column.attnum) {
+            output = OutputAs(from, equality.from);
+        }
+    }
+    return output;
 }
 
 From FromOf(Query* query) {
@@ -298,7 +314,7 @@ Key KeyOfFrom(const From& from) {
             if (output == 0) {
                 return kUnknown;
             }
-            key.columns = lappend_int(key.columns, output);
+            key.columns = list_append_unique_int(key.columns, output);
         }
     }
     return key;
@@ -365,9 +381,19 @@ Key AllColumns(const Query* query) {
     return key;
 }
 
+// LIMIT 0 or 1, which is read as a bigint.
 bool IsOne(Node* limit) {
-    return limit != nullptr && IsA(limit, Const) && !reinterpret_cast<Const*>(limit)->constisnull &&
-           DatumGetInt64(reinterpret_cast<Const*>(limit)->constvalue) <= 1;
+    if (limit != nullptr && IsA(limit, FuncExpr) &&
+        reinterpret_cast<FuncExpr*>(limit)->funcid == F_INT8_INT4) {
+        limit = static_cast<Node*>(linitial(reinterpret_cast<FuncExpr*>(limit)->args));
+    }
+    if (limit == nullptr || !IsA(limit, Const)) {
+        return false;
+    }
+    const auto* constant = reinterpret_cast<Const*>(limit);
+    return !constant->constisnull &&
+           (constant->consttype == INT4OID ? DatumGetInt32(constant->constvalue) <= 1
+                                           : DatumGetInt64(constant->constvalue) <= 1);
 }
 
 Key KeyOfQuery(Query* query) {

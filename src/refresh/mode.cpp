@@ -18,6 +18,7 @@ namespace {
 
 constexpr double kSmallestBloatedBytes = 8.0 * 1024 * 1024;
 constexpr double kBloat = 4;
+constexpr double kFewRows = 1000;
 
 bool IsUsable(Relation index) {
     const Form_pg_index form = index->rd_index;
@@ -34,29 +35,35 @@ bool IsUsable(Relation index) {
     return form->indnatts > 0;
 }
 
-// What a value of the column takes in a row, on average.
-int AverageWidth(Oid relid, const FormData_pg_attribute* column) {
+// What a value of the column takes in a row, on average; negative: unknown.
+double AverageWidth(Oid relid, const FormData_pg_attribute* column) {
+    if (column->attlen > 0) {
+        return column->attlen;
+    }
     HeapTuple row = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid),
                                     Int16GetDatum(column->attnum), BoolGetDatum(false));
     if (!HeapTupleIsValid(row)) {
-        return get_typavgwidth(column->atttypid, column->atttypmod);
+        return -1;
     }
     const auto* statistic = reinterpret_cast<Form_pg_statistic>(GETSTRUCT(row));
     const double filled = 1 - static_cast<double>(statistic->stanullfrac);
-    const int width = static_cast<int>(filled * statistic->stawidth + 0.5);
+    const double width = filled * statistic->stawidth;
     ReleaseSysCache(row);
     return width;
 }
 
+// Negative: unknown.
 double BytesOfRow(Relation relation) {
     TupleDesc desc = RelationGetDescr(relation);
-    Size bytes = 0;
+    double bytes = MAXALIGN(SizeofHeapTupleHeader) + sizeof(ItemIdData);
     for (int i = 0; i < desc->natts; ++i) {
-        bytes +=
-            static_cast<Size>(AverageWidth(RelationGetRelid(relation), TupleDescAttr(desc, i)));
+        const double width = AverageWidth(RelationGetRelid(relation), TupleDescAttr(desc, i));
+        if (width < 0) {
+            return -1;
+        }
+        bytes += width;
     }
-    return static_cast<double>(MAXALIGN(SizeofHeapTupleHeader) + MAXALIGN(bytes) +
-                               sizeof(ItemIdData));
+    return bytes;
 }
 
 double StatisticOf(PGFunction function, Relation relation) {
@@ -82,14 +89,15 @@ bool IsBloated(Relation matview) {
     if (bytes < kSmallestBloatedBytes) {
         return false;
     }
-    const double live = StatisticOf(pg_stat_get_live_tuples, matview);
-    const double dead = StatisticOf(pg_stat_get_dead_tuples, matview);
-    if (dead > kBloat * Max(live, 1)) {
+    // Negative: unknown.
+    const double analyzed = static_cast<double>(matview->rd_rel->reltuples);
+    const double rows = Max(analyzed, StatisticOf(pg_stat_get_live_tuples, matview));
+    // After a reset of the statistics there are few rows of either kind.
+    if (StatisticOf(pg_stat_get_dead_tuples, matview) > kBloat * Max(rows, kFewRows)) {
         return true;
     }
-    // Negative: unknown.
-    const double rows = static_cast<double>(matview->rd_rel->reltuples);
-    return rows >= 0 && Max(rows, live) * BytesOfRow(matview) * kBloat < bytes;
+    const double row = BytesOfRow(matview);
+    return analyzed >= 0 && row >= 0 && rows * row * kBloat < bytes;
 }
 
 Mode ChooseMode(Oid matview, const char** why) {

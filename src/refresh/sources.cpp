@@ -181,6 +181,10 @@ void ReadView(Gathering* gathering, Oid relid) {
 }
 
 Oid OwnerOfMatview(Oid matview) {
+    if (get_rel_relkind(matview) == '\0') {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("relation with OID %u does not exist", matview)));
+    }
     Relation relation = relation_open(matview, AccessShareLock);
     if (relation->rd_rel->relkind != RELKIND_MATVIEW) {
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
