@@ -250,12 +250,14 @@ AS $$
 DECLARE
     result text := 'running';
     entry freshcrm.matview;
+    failures_before integer;
     wrong_state text;
     wrong text;
 BEGIN
     BEGIN
         IF pg_try_advisory_xact_lock('freshcrm.matview_state'::regclass::integer, view::integer) THEN
             IF cardinality(freshcrm.due_now(clock_timestamp() + shift, view)) > 0 THEN
+                failures_before := (SELECT s.failures FROM freshcrm.matview_state AS s WHERE s.matview = view);
                 SELECT r.status INTO result FROM freshcrm.refresh_run(view, run) AS r;
             ELSE
                 result := 'skipped';
@@ -283,6 +285,8 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN
             wrong_state := SQLSTATE;
             wrong := SQLERRM;
+            -- A refresh that has succeeded counts them from zero, and this one would come every minute.
+            UPDATE freshcrm.matview_state AS s SET failures = failures_before WHERE s.matview = view;
         END;
     END IF;
     IF wrong IS NOT NULL THEN

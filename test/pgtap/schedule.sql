@@ -18,9 +18,9 @@ CREATE FUNCTION watched(relation regclass) RETURNS boolean LANGUAGE sql AS
 SELECT is(freshcrm.schedule('by_owner', '*/10 * * * *'), 'crm.by_owner', 'a job has the name of its view');
 SELECT results_eq(
   $$SELECT matview::text, cron, timezone, job_name, max_staleness, jitter, mode, statement_timeout, lock_timeout, max_attempts,
-           refreshers::text FROM freshcrm.matview$$,
+           refreshers = '{}' FROM freshcrm.matview$$,
   $$VALUES ('by_owner', '*/10 * * * *', 'Europe/Berlin', 'crm.by_owner', NULL::interval, interval '0', 'auto', NULL::interval,
-            interval '10 s', 10, '{}')$$, 'what is not said has its default, and the time zone is that of the session');
+            interval '10 s', 10, true)$$, 'what is not said has its default, and the time zone is that of the session');
 SELECT ok(watched('leads'), 'the table is watched');
 SELECT ok(next_due > now() AND next_due <= now() + interval '10 minutes 1 second', 'it is due next')
   FROM freshcrm.matview_state WHERE matview = 'by_owner'::regclass;
@@ -31,10 +31,10 @@ SELECT is(freshcrm.schedule('by_owner', '0 1 * * *', timezone => 'America/New_Yo
 SELECT freshcrm.grant_refresh('by_owner', 'public');
 SELECT freshcrm.schedule('by_owner', '0 1 * * *', 'nightly', 'America/New_York', '1 hour', '5 min', 'concurrently', '1 min', '0', 3);
 SELECT results_eq(
-  $$SELECT cron, timezone, job_name, max_staleness, jitter, mode, statement_timeout, lock_timeout, max_attempts, refreshers::text
+  $$SELECT cron, timezone, job_name, max_staleness, jitter, mode, statement_timeout, lock_timeout, max_attempts, refreshers = '{public}'
       FROM freshcrm.matview$$,
   $$VALUES ('0 1 * * *', 'America/New_York', 'nightly', interval '1 hour', interval '5 min', 'concurrently', interval '1 min',
-            interval '0', 3, '{public}')$$, 'there is one row, with what was said last, and the grants are kept');
+            interval '0', 3, true)$$, 'there is one row, with what was said last, and the grants are kept');
 UPDATE freshcrm.matview_state SET failures = 7, given_up = true;
 SELECT freshcrm.schedule('by_owner', '0 1 * * *');
 SELECT results_eq('SELECT failures, given_up FROM freshcrm.matview_state', 'VALUES (0, false)', 'scheduled again, it is tried again');
