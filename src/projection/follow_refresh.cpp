@@ -53,7 +53,7 @@ void FollowRefresh(const RefreshMatViewStmt* command) {
         const Refresh refresh{reader->matview, command->concurrent};
         Projection* projection = OpenWatched(reader->id);
         if (projection == nullptr) {
-            CompleteByRefresh(reader->id);
+            CompleteByRefresh(reader->id, reader->matview);
         } else if (command->skipData && !MayFail(projection)) {
             RefuseWithoutData(projection, reader->matview);
         } else {

@@ -268,16 +268,18 @@ void FollowRestore(const Definition* definition) {
     SPI_finish();
 }
 
-void CompleteByRefresh(int32 id) {
+void CompleteByRefresh(int32 id, Oid matview) {
     const Definition* definition = FindDefinition(id);
     if (definition == nullptr) {
         return;
     }
     const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
     SPI_connect();
-    // By others than its last trigger it is not to be completed without a look at its rows.
-    if (!WaitsForRefresh(definition) || !pg::Attempt([&] { CompleteAnew(definition); })) {
+    if (!WaitsForRefresh(definition)) {
+        // What completes it is to look at its rows.
         SetWhole(id, kWrittenWhileRestored);
+    } else if (!pg::Attempt([&] { CompleteAnew(definition); })) {
+        LeaveUnmaintained(id, matview);
     }
     SPI_finish();
     pg::EndAsOwner(scope);

@@ -43,9 +43,9 @@ void WaitForDefinitions();
 void FollowLoad(int32 id);
 
 // For the end of a REFRESH that projection `id` does not follow: the last thing that a restore
-// does, which completes it, with all rows recomputed. An error in that leaves it as it was; so does
-// a restore that is not over.
-void CompleteByRefresh(int32 id);
+// does, which completes it, with all rows recomputed. It stays as it was where the restore is not
+// over, and, with a warning, after an error.
+void CompleteByRefresh(int32 id, Oid matview);
 
 // For a write to `table` that projection `id` does not follow: warns, once a session.
 void LeaveUnmaintained(int32 id, Oid table);
