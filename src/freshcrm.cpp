@@ -7,6 +7,8 @@
 #include "projection/flush.hpp"
 #include "projection/projection.hpp"
 #include "projection/settings.hpp"
+#include "refresh/settings.hpp"
+#include "watch/changes.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -16,12 +18,14 @@ PGDLLEXPORT void _PG_init(void);
 void _PG_init(void) {
     freshcrm::pg::Enter([] {
         freshcrm::conditional::InitSettings();
+        freshcrm::refresh::InitSettings();
         freshcrm::projection::InitSettings();
         freshcrm::projection::InitProjectionCache();
         freshcrm::projection::InitFlush();
         freshcrm::projection::InitCounts();
         freshcrm::conditional::InitResponseCounts();
         freshcrm::explain::InitCapture();
+        freshcrm::watch::InitChanges();
     });
 }
 }

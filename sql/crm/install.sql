@@ -120,11 +120,12 @@ BEGIN
   IF EXISTS (SELECT FROM unnest(columns) WHERE ref_table = 'message_events') THEN
     made := made || '{calculate_lead_event_stats, p_score_batch}'::name[];
   END IF;
+  made := made || freshcrm.crm_create_refreshes(schema, made);
   INSERT INTO freshcrm.crm_installation (schema_name, mapping, made) VALUES (schema, mapping, made);
 END
 $$;
 COMMENT ON FUNCTION freshcrm.install_crm(name, jsonb) IS
-  'makes the CRM pack in a schema, over its reference tables or those that the mapping names: cockpit_leads_live, cockpit_leads_hot and recompute_cockpit_lead_hot(uuid); over message_events calculate_lead_event_stats, p_score_batch and mv_hot_leads; mv_rlhf_sessions_daily and mv_template_performance where their tables are there';
+  'makes the CRM pack in a schema, over its reference tables or those that the mapping names: cockpit_leads_live, cockpit_leads_hot and recompute_cockpit_lead_hot(uuid); over message_events calculate_lead_event_stats, p_score_batch and mv_hot_leads; mv_rlhf_sessions_daily and mv_template_performance where their tables are there; for each materialized view a function and a job that refresh it';
 
 CREATE FUNCTION freshcrm.uninstall_crm(schema name) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -133,7 +134,6 @@ SET client_min_messages = warning  -- a part that is already gone is no news
 AS $$
 DECLARE
   made name[];
-  matview name;
 BEGIN
   DELETE FROM freshcrm.crm_installation AS i WHERE i.schema_name = schema RETURNING i.made INTO made;
   IF NOT FOUND THEN
@@ -145,9 +145,7 @@ BEGIN
     RETURN;
   END IF;
   -- What is made of others goes first, and nothing that was not made.
-  FOR matview IN SELECT name FROM unnest(made) AS name WHERE name LIKE 'mv!_%' ESCAPE '!' LOOP
-    EXECUTE format('DROP MATERIALIZED VIEW IF EXISTS %I.%I', schema, matview);
-  END LOOP;
+  PERFORM freshcrm.crm_drop_refreshes(schema, made);
   IF 'p_score_batch' = ANY (made) THEN
     EXECUTE format('DROP FUNCTION IF EXISTS %1$I.p_score_batch(uuid[], timestamptz, jsonb),
       %1$I.calculate_lead_event_stats(uuid, timestamptz, timestamptz, uuid[])', schema);

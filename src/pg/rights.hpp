@@ -21,6 +21,15 @@ inline void CheckMayRead(Oid table) {
     }
 }
 
+// Whether the current user owns the relation, or is a member of the role that does.
+inline bool IsOwner(Oid relation) {
+#if PG_VERSION_NUM < 160000
+    return pg_class_ownercheck(relation, GetUserId());
+#else
+    return object_ownercheck(RelationRelationId, relation, GetUserId());
+#endif
+}
+
 // Raises 42501 for who may not call the function.
 inline void CheckMayExecute(Oid function) {
 #if PG_VERSION_NUM < 160000

@@ -4,7 +4,7 @@
 # The project's own rules, for lint. Each prints what breaks it, as "file:line: why".
 
 # Core knows nothing of the server; pg knows core; a capability knows both, and of the other
-# capabilities only etag's row digest; conditional requests lock rows of projections.
+# capabilities only etag's row digest and which tables changed; conditional requests lock rows of projections.
 rule_include_direction() {
     local file line text path from
     grep -rnE '^[[:space:]]*#[[:space:]]*include' src --include='*.[ch]pp' |
@@ -22,7 +22,7 @@ rule_include_direction() {
                 [[ $path == pg/* || $path == core/* ]] ||
                     echo "$file:$line: src/pg includes only pg/ and core/: $path"
             else
-                [[ $path == pg/* || $path == core/* || $path == "$from"/* || $path == etag/row_digest.hpp ||
+                [[ $path == pg/* || $path == core/* || $path == "$from"/* || $path == watch/* || $path == etag/row_digest.hpp ||
                     "$from $path" == "conditional projection/row_tag.hpp" ]] ||
                     echo "$file:$line: capabilities do not include each other: $path"
             fi
@@ -165,6 +165,8 @@ public_functions+=", 'lead_event_stats', 'event_stats'"
 public_functions+=", 'lead_score', 'p_score', 'engagement_score'"
 public_functions+=", 'event_rollup', 'event_rollup_add', 'event_rollup_remove', 'event_rollup_merge', 'event_rollup_stats', 'event_rollup_stats_agg',
     'event_rollup_cut', 'event_rollup_edge', 'event_rollup_readable', 'check_cutoffs'"
+public_functions+=", 'next_runs'"
+public_functions+=", 'note_change', 'watch_problem'"
 
 rule_public_functions() {
     query "SELECT proname FROM $members JOIN pg_proc AS p ON classid = 'pg_proc'::regclass AND objid = p.oid

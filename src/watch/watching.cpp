@@ -1,0 +1,287 @@
+#include "watch/watching.hpp"
+
+#include "pg/ddl.hpp"
+#include "pg/names.hpp"
+#include "pg/owner_scope.hpp"
+#include "pg/spi.hpp"
+#include "watch/changes.hpp"
+
+extern "C" {
+#include "access/relation.h"
+#include "catalog/catalog.h"
+#include "catalog/dependency.h"
+#include "catalog/partition.h"
+#include "catalog/pg_trigger.h"
+#include "nodes/value.h"
+#include "parser/parse_func.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/snapmgr.h"
+}
+
+namespace freshcrm::watch {
+
+namespace {
+
+struct Kind {
+    const char* name;
+    int16 type;
+    char firing;
+    const char* clauses;
+};
+
+constexpr int16 kRowEvents = TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE;
+constexpr Kind kStatement = {
+    "freshcrm_watch", kRowEvents | TRIGGER_TYPE_TRUNCATE, TRIGGER_FIRES_ALWAYS,
+    "AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s FOR EACH STATEMENT"};
+constexpr Kind kReplica = {"freshcrm_watch_replica", kRowEvents | TRIGGER_TYPE_ROW,
+                           TRIGGER_FIRES_ON_REPLICA,
+                           "AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW"};
+
+Oid NoteFunction() {
+    return LookupFuncName(
+        list_make2(makeString(pstrdup("freshcrm")), makeString(pstrdup("note_change"))), 0, nullptr,
+        false);
+}
+
+struct Found {
+    Oid oid;  // invalid: there is none
+    const char* name;
+    bool whole;    // as it was made
+    bool enabled;  // fires when it was made to
+};
+
+bool IsEnabled(char enabled, const Kind& kind) {
+    return enabled == kind.firing || enabled == TRIGGER_FIRES_ALWAYS;
+}
+
+// The best one of this kind: of rows, or of statements.
+Found Find(const RelationData* table, const Kind& kind, Oid function) {
+    const TriggerDesc* triggers = table->trigdesc;
+    Found found{};
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
+        const Trigger& trigger = triggers->triggers[i];
+        if (trigger.tgfoid == function &&
+            TRIGGER_FOR_ROW(trigger.tgtype) == TRIGGER_FOR_ROW(kind.type) && !found.whole) {
+            found = {trigger.tgoid, pstrdup(trigger.tgname),
+                     trigger.tgtype == kind.type && trigger.tgqual == nullptr &&
+                         trigger.tgnattr == 0 && !trigger.tgdeferrable,
+                     IsEnabled(trigger.tgenabled, kind)};
+        }
+    }
+    return found;
+}
+
+const char* KindProblem(const RelationData* table) {
+    const FormData_pg_class* form = table->rd_rel;
+    if (form->relkind != RELKIND_RELATION && form->relkind != RELKIND_PARTITIONED_TABLE) {
+        return "It is no table.";
+    }
+    if (IsCatalogRelation(const_cast<Relation>(table))) {
+        return "It is a catalog, which can have no triggers.";
+    }
+    if (form->relpersistence == RELPERSISTENCE_TEMP) {
+        return "It is a temporary table.";
+    }
+    if (form->relpersistence == RELPERSISTENCE_UNLOGGED) {
+        return "It is unlogged: a crash empties it, and no trigger fires.";
+    }
+    return nullptr;
+}
+
+bool NeedsReplica(const RelationData* table) {
+    return table->rd_rel->relkind == RELKIND_RELATION;
+}
+
+const char* TriggerProblem(const RelationData* table) {
+    const Oid function = NoteFunction();
+    const Kind* kinds[] = {&kStatement, &kReplica};
+    for (const Kind* kind : kinds) {
+        if (kind == &kReplica && !NeedsReplica(table)) {
+            continue;
+        }
+        const Found found = Find(table, *kind, function);
+        if (!found.whole || !found.enabled) {
+            return psprintf("Its trigger %s is %s.", kind->name,
+                            found.whole ? "disabled" : "missing");
+        }
+    }
+    return nullptr;
+}
+
+// ---- Who may.
+
+bool HasTriggerRight(Oid relation, Oid role) {
+    return has_privs_of_role(role, pg::OwnerOfRelation(relation)) ||
+           pg_class_aclcheck(relation, role, ACL_TRIGGER) == ACLCHECK_OK;
+}
+
+bool MayWatch(Oid relation, Oid role) {
+    if (HasTriggerRight(relation, role)) {
+        return true;
+    }
+    if (!get_rel_relispartition(relation)) {
+        return false;
+    }
+    ListCell* cell;
+    foreach (cell, get_partition_ancestors(relation)) {
+        if (HasTriggerRight(lfirst_oid(cell), role) &&
+            pg::OwnerOfRelation(lfirst_oid(cell)) == pg::OwnerOfRelation(relation)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void RequireRight(Oid relation, Oid role) {
+    if (!MayWatch(relation, role)) {
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("permission denied for table %s", pg::RelationForMessage(relation)),
+                        errdetail("Whoever has a table watched puts triggers on it."),
+                        errhint("Grant TRIGGER on the table to %s.",
+                                quote_identifier(GetUserNameFromId(role, false)))));
+    }
+}
+
+// ---- Making them, as the table's owner.
+
+void Drop(Oid trigger) {
+    const ObjectAddress address = {TriggerRelationId, trigger, 0};
+    performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+    CommandCounterIncrement();
+}
+
+Found FindIn(Oid relation, const Kind& kind) {
+    Relation table = relation_open(relation, AccessShareLock);
+    const Found found = Find(table, kind, NoteFunction());
+    relation_close(table, NoLock);
+    return found;
+}
+
+void Make(Oid relation, const Kind& kind) {
+    Found found = FindIn(relation, kind);
+    if (OidIsValid(found.oid) && !found.whole) {
+        Drop(found.oid);
+        found = FindIn(relation, kind);
+    }
+    if (!OidIsValid(found.oid)) {
+        const char* clauses = psprintf(kind.clauses, pg::QualifiedRelation(relation));
+        pg::RunUtility(psprintf("CREATE TRIGGER %s %s EXECUTE FUNCTION freshcrm.note_change()",
+                                kind.name, clauses));
+        found = {InvalidOid, kind.name, true, false};
+    }
+    if (!found.enabled) {
+        pg::SetTriggerFiring(relation, found.name, kind.firing);
+    }
+}
+
+void MakeAll(Oid relation, bool replica) {
+    const pg::OwnerScope scope = pg::BeginAsOwner(pg::OwnerOfRelation(relation));
+    SPI_connect();
+    Make(relation, kStatement);
+    if (replica) {
+        Make(relation, kReplica);
+    }
+    SPI_finish();
+    pg::EndAsOwner(scope);
+    NoteUnlockedChange(relation);
+}
+
+// The table is locked, so that it stays what it is.
+bool IsWatchedAlready(Oid relation, LOCKMODE mode, bool* replica) {
+    Relation table = relation_open(relation, mode);
+    const char* problem = KindProblem(table);
+    if (problem != nullptr) {
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("%s cannot be watched", pg::RelationForMessage(relation)),
+                        errdetail("%s", problem)));
+    }
+    const bool watched = TriggerProblem(table) == nullptr;
+    *replica = NeedsReplica(table);
+    relation_close(table, NoLock);
+    return watched;
+}
+
+}  // namespace
+
+const char* WatchProblem(Oid relation) {
+    Relation table = try_relation_open(relation, AccessShareLock);
+    if (table == nullptr) {
+        return "It is gone.";
+    }
+    const char* problem = nullptr;
+    if (table->rd_rel->relkind != RELKIND_MATVIEW) {
+        problem = KindProblem(table);
+        problem = problem != nullptr ? problem : TriggerProblem(table);
+    }
+    relation_close(table, NoLock);
+    return problem;
+}
+
+bool HasWatchTriggers(Oid relation) {
+    Relation table = try_relation_open(relation, AccessShareLock);
+    if (table == nullptr) {
+        return false;
+    }
+    const Oid function = NoteFunction();
+    const bool has = OidIsValid(Find(table, kStatement, function).oid) ||
+                     OidIsValid(Find(table, kReplica, function).oid);
+    relation_close(table, NoLock);
+    return has;
+}
+
+bool WatchTable(Oid relation, Oid role) {
+    bool replica;
+    if (IsWatchedAlready(relation, AccessShareLock, &replica)) {
+        return false;
+    }
+    RequireRight(relation, role);
+    if (IsWatchedAlready(relation, ShareRowExclusiveLock, &replica)) {
+        return false;
+    }
+    MakeAll(relation, replica);
+    return true;
+}
+
+bool UnwatchTable(Oid relation) {
+    const Kind* kinds[] = {&kStatement, &kReplica};
+    bool any = false;
+    LockRelationOid(relation, ShareRowExclusiveLock);
+    for (const Kind* kind : kinds) {
+        for (Found found = FindIn(relation, *kind); OidIsValid(found.oid);
+             found = FindIn(relation, *kind)) {
+            Drop(found.oid);
+            any = true;
+        }
+    }
+    return any;
+}
+
+void NoteCommand() {
+    SPI_connect();
+    pg::PushFreshSnapshot();
+    const int result = SPI_execute_snapshot(
+        SPI_prepare("WITH RECURSIVE changed AS (SELECT e.objid AS oid "
+                    "FROM pg_catalog.pg_event_trigger_ddl_commands() AS e "
+                    "WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass "
+                    "UNION SELECT i.inhparent FROM changed AS c "
+                    "JOIN pg_catalog.pg_inherits AS i ON i.inhrelid OPERATOR(pg_catalog.=) c.oid) "
+                    "SELECT DISTINCT c.oid FROM changed AS c JOIN pg_catalog.pg_trigger AS t "
+                    "ON t.tgrelid OPERATOR(pg_catalog.=) c.oid "
+                    "AND t.tgfoid OPERATOR(pg_catalog.=) "
+                    "'freshcrm.note_change'::pg_catalog.regproc",
+                    0, nullptr),
+        nullptr, nullptr, GetActiveSnapshot(), InvalidSnapshot, true, false, 0);
+    PopActiveSnapshot();
+    if (result != SPI_OK_SELECT) {
+        elog(ERROR, "could not read what the command changed");
+    }
+    for (uint64 i = 0; i < SPI_processed; ++i) {
+        bool isnull;
+        NoteUnlockedChange(DatumGetObjectId(
+            SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)));
+    }
+    SPI_finish();
+}
+
+}  // namespace freshcrm::watch
