@@ -168,6 +168,7 @@ void MakeAll(Oid relation, bool replica) {
     SPI_finish();
     pg::EndAsOwner(scope);
     NoteUnlockedChange(relation);
+    CommandCounterIncrement();
 }
 
 // The table is locked, so that it stays what it is.
