@@ -7,6 +7,11 @@ CREATE FUNCTION freshcrm.matview_content(
 )
 LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- As a refresh has them: the digest of the definition has those that the view depends on.
+SET datestyle = 'ISO, MDY'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 1
+SET bytea_output = 'hex'
 AS $$
 DECLARE
     now_read record;

@@ -147,7 +147,10 @@ BEGIN ATOMIC
        AND (s.next_due <= at OR s.failures = 0 AND m.max_staleness IS NOT NULL AND CASE
            WHEN s.seen IS NULL OR s.system <> (SELECT system_identifier FROM pg_control_system())
            THEN coalesce(s.checked_at + m.max_staleness <= at, true)
-           ELSE freshcrm.first_unseen_change(s.seen, s.sources) + m.max_staleness <= at END);
+           -- Most have no change that is old enough, seen or not, which is asked for less.
+           ELSE EXISTS (SELECT FROM freshcrm.table_change AS t
+                         WHERE t.relation = ANY (s.sources) AND t.changed_at <= at - m.max_staleness)
+               AND freshcrm.first_unseen_change(s.seen, s.sources) + m.max_staleness <= at END);
 END;
 
 COMMENT ON FUNCTION freshcrm.due_now(timestamptz, oid) IS

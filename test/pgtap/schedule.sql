@@ -1,5 +1,5 @@
 -- schedule(), unschedule(), schedule_all(): what they accept, from whom, and what they leave behind.
-SELECT * FROM no_plan();
+SELECT plan(82);
 SET client_min_messages = error;
 SET TimeZone = 'Europe/Berlin';
 CREATE SCHEMA crm;
@@ -136,6 +136,32 @@ SELECT set_eq($$SELECT lint FROM freshcrm.refresh_lints('bare')$$, '{no_unique_i
 SELECT lives_ok($$SELECT freshcrm.schedule('bare', '* * * * *')$$, 'but it is scheduled');
 SELECT ok(NOT skippable AND never_skipped ~ 'clock_timestamp', 'status says why it is never skipped')
   FROM freshcrm.matview_status WHERE matview = 'bare'::regclass;
+
+-- Dumps know registered views by the names that they have then.
+SELECT set_eq('SELECT name, matview FROM freshcrm.matview_dump', 'SELECT matview::text AS name, matview::oid FROM freshcrm.matview')
+  FROM set_config('search_path', 'public', false);
+ALTER MATERIALIZED VIEW crm.bare RENAME TO stark;
+ALTER TABLE crm.highest RENAME TO top;
+ALTER SCHEMA "O'Brien ""Sales""" RENAME TO sales;
+ALTER MATERIALIZED VIEW crm.totals SET SCHEMA sales;
+SELECT set_eq('SELECT name, matview FROM freshcrm.matview_dump', 'SELECT matview::text AS name, matview::oid FROM freshcrm.matview', 'renamed');
+ALTER MATERIALIZED VIEW crm.stark RENAME TO bare;
+UPDATE freshcrm.matview SET refreshers = '{public}', jitter = '-1 day +02:03:04' WHERE matview = 'crm.bare'::regclass;
+-- As a restore loads them: one view is there, another comes later.
+CREATE TEMPORARY TABLE dumped AS SELECT * FROM freshcrm.matview_dump;
+CREATE TEMPORARY TABLE registered AS SELECT * FROM freshcrm.matview;
+DELETE FROM freshcrm.matview;
+SELECT is_empty('SELECT FROM freshcrm.matview_dump');
+INSERT INTO freshcrm.matview_dump SELECT name, 12345, definition FROM dumped;
+INSERT INTO freshcrm.matview_dump SELECT 'crm.late', 1, jsonb_set(definition, '{job_name}', '"late"') FROM dumped WHERE name = 'crm.bare';
+SELECT set_eq('SELECT * FROM freshcrm.matview', 'SELECT * FROM registered', 'all are registered, and as they were');
+SELECT results_eq('SELECT name FROM freshcrm.matview_dump WHERE matview = 0', $$VALUES ('crm.late')$$, 'one is to come');
+CREATE MATERIALIZED VIEW crm.late AS SELECT 1 AS one;
+SELECT results_eq($$SELECT cron, timezone, refreshers = '{public}', jitter FROM freshcrm.matview WHERE job_name = 'late'$$,
+  $$VALUES ('* * * * *', 'Europe/Berlin', true, interval '-1 day +02:03:04')$$, 'it came');
+SELECT is(freshcrm.unschedule('late'), true);
+SELECT is_empty($$SELECT FROM freshcrm.matview_dump WHERE name = 'crm.late'$$);
+SET search_path = crm, public;
 
 -- A registered view that goes
 DROP MATERIALIZED VIEW bare;
