@@ -16,18 +16,6 @@ END;
 COMMENT ON FUNCTION freshcrm.next_due(freshcrm.matview, timestamptz) IS
 'when a schedule is due next after a time: the next time of its cron expression, and up to jitter later; NULL without one';
 
-CREATE FUNCTION freshcrm.is_watched(relation oid) RETURNS boolean
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT EXISTS (
-        SELECT FROM pg_trigger AS t
-         WHERE t.tgrelid = relation AND t.tgname = 'freshcrm_watch' AND t.tgenabled = 'A'
-           AND t.tgfoid = 'freshcrm.note_change()'::regprocedure);
-END;
-
-COMMENT ON FUNCTION freshcrm.is_watched(oid) IS 'whether a table has the trigger that takes note of its changes';
-
 -- What cannot be watched now may be later: it is tried again after each refresh.
 CREATE FUNCTION freshcrm.watch_sources(matview regclass, level text) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
@@ -40,7 +28,7 @@ BEGIN
     FOR source IN
         SELECT c.oid FROM freshcrm.matview_sources(matview) AS s
           JOIN pg_class AS c ON c.oid = ANY (s.sources)
-         WHERE s.never_skipped IS NULL AND c.relkind IN ('r', 'p') AND NOT freshcrm.is_watched(c.oid)
+         WHERE s.never_skipped IS NULL AND c.relkind IN ('r', 'p') AND freshcrm.watch_problem(c.oid) IS NOT NULL
          ORDER BY c.oid
     LOOP
         BEGIN
@@ -77,7 +65,10 @@ BEGIN
     FOR other IN SELECT m.matview::oid FROM freshcrm.matview AS m JOIN pg_class AS c ON c.oid = m.matview LOOP
         needed := needed || (SELECT s.sources FROM freshcrm.matview_sources(other) AS s);
     END LOOP;
-    FOR source IN SELECT t.oid FROM unnest(tables) AS t (oid) WHERE t.oid <> ALL (needed) AND freshcrm.is_watched(t.oid) LOOP
+    FOR source IN
+        SELECT DISTINCT t.tgrelid FROM pg_trigger AS t
+         WHERE t.tgrelid = ANY (tables) AND t.tgrelid <> ALL (needed) AND t.tgfoid = 'freshcrm.note_change()'::regprocedure
+    LOOP
         PERFORM freshcrm.unwatch_table(source);
     END LOOP;
 END
@@ -342,7 +333,6 @@ COMMENT ON FUNCTION freshcrm.schedule_all(name, text, text, interval, interval, 
 
 REVOKE ALL ON FUNCTION
     freshcrm.next_due(freshcrm.matview, timestamptz),
-    freshcrm.is_watched(oid),
     freshcrm.watch_sources(regclass, text),
     freshcrm.unwatch_sources(oid[]),
     freshcrm.ensure_tick_job(),

@@ -1,6 +1,6 @@
 -- tick(): what is refreshed at which time, in which order, and what becomes of what fails. Not in a transaction, since
 -- it commits; times are given.
-SELECT plan(78);
+SELECT plan(83);
 SET client_min_messages = error;
 SET TimeZone = 'UTC';
 CREATE SCHEMA crm;
@@ -230,6 +230,26 @@ SELECT is(:tick_refreshed, 1, 'it is old');
 SELECT is(trigger, 'staleness') FROM last_run WHERE matview = 'alone'::regclass;
 SELECT results_eq('SELECT count FROM alone', 'VALUES (13::bigint)');
 SELECT is(staleness, interval '0', 'not stale') FROM freshcrm.matview_status;
+
+-- A partition that is new is watched as soon as it is read.
+SELECT freshcrm.unschedule(matview) FROM freshcrm.matview;
+CREATE TABLE events (id integer) PARTITION BY RANGE (id);
+CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (10);
+CREATE MATERIALIZED VIEW event_count AS SELECT count(*) FROM events;
+SELECT freshcrm.schedule('event_count', '* * * * *');
+CALL freshcrm.tick(now() + interval '2 min') \g /dev/null
+SELECT is((freshcrm.refresh('event_count')).status, 'unchanged', 'all is known');
+CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM (10) TO (20);
+CALL freshcrm.tick(now() + interval '4 min') \g /dev/null
+SELECT is(freshcrm.watch_problem('events_2'::regclass), NULL, 'watched');
+CALL freshcrm.tick(now() + interval '6 min') \g /dev/null
+SELECT is((freshcrm.refresh('event_count')).status, 'unchanged', 'all is known again');
+INSERT INTO events_2 VALUES (10);
+SELECT is((freshcrm.refresh('event_count')).status, 'refreshed', 'what is written to it is seen');
+SELECT freshcrm.unschedule('event_count');
+SELECT is(count(*), 0::bigint, 'neither it nor the others are watched in the end') FROM pg_trigger
+ WHERE tgfoid = 'freshcrm.note_change'::regproc AND tgrelid::regclass::text LIKE 'events%';
+SELECT freshcrm.schedule('alone', NULL, max_staleness => '10 min');
 
 -- History: so many rows a view, so many days, and the last one.
 DELETE FROM freshcrm.refresh_history;
