@@ -438,7 +438,7 @@ END
 $$;
 
 COMMENT ON PROCEDURE freshcrm.tick(timestamptz, integer, integer, integer, integer) IS
-'refreshes the materialized views that are due, each after those that it reads and in a transaction of its own, and returns what became of them; to be called every minute, not in a transaction block; another time than now is for tests';
+'refreshes the materialized views that are due, each after those that it reads and in a transaction of its own, and returns what became of them; to be called every minute by the owner of the extension, not in a transaction block; another time than now is for tests';
 
 REVOKE ALL ON PROCEDURE freshcrm.tick(timestamptz, integer, integer, integer, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION

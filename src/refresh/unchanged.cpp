@@ -2,6 +2,7 @@
 
 #include "refresh/sources.hpp"
 #include "watch/changes.hpp"
+#include "watch/watching.hpp"
 
 extern "C" {
 #include "utils/builtins.h"
@@ -15,13 +16,16 @@ namespace {
 
 // Whether the rows of the view follow from what is watched.
 bool CanBeKnown(const Sources& sources) {
+    if (sources.never_skipped != nullptr) {
+        return false;
+    }
     ListCell* cell;
-    foreach (cell, sources.problems) {
-        if (lfirst(cell) != nullptr) {
+    foreach (cell, sources.tables) {
+        if (watch::WatchProblem(lfirst_oid(cell)) != nullptr) {
             return false;
         }
     }
-    return sources.never_skipped == nullptr;
+    return true;
 }
 
 bytea* DefinitionOf(const Sources& sources) {
