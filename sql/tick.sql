@@ -393,6 +393,9 @@ BEGIN
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET LOCAL search_path = pg_catalog, pg_temp;
     refreshed := 0; unchanged := 0; failed := 0; skipped := 0;
+    IF pg_is_in_recovery() THEN
+        RETURN;  -- The primary does it.
+    END IF;
     shift := coalesce(at - clock_timestamp(), interval '0');
     FOR due IN SELECT * FROM freshcrm.begin_tick(clock_timestamp() + shift) LOOP
         run := NULL;
