@@ -162,16 +162,12 @@ class KindMemory {
 
 void AddCombination(const Combination& c, const std::array<Cutoff, 2>& cutoffs,
                     LeadEvents::Counts* counts) {
-    counts->timed += static_cast<std::int64_t>(c.timed);
-    if (c.timed > 0) [[likely]] {
+    const std::uint64_t infinite = c.before + c.after;
+    counts->untimed += static_cast<std::int64_t>(c.untimed);
+    counts->timed += static_cast<std::int64_t>(c.timed + infinite);
+    if (c.timed > 0) {
         counts->last = std::max(counts->last, c.newest);
     }
-    const std::uint64_t infinite = c.before + c.after;
-    if (c.untimed + infinite == 0) [[likely]] {
-        return;
-    }
-    counts->untimed += static_cast<std::int64_t>(c.untimed);
-    counts->timed += static_cast<std::int64_t>(infinite);
     counts->last = c.after > 0 ? kAfterAllTime : counts->last;
     for (unsigned i = 0; i < 2; ++i) {
         if (!cutoffs[i].null) {
@@ -179,6 +175,36 @@ void AddCombination(const Combination& c, const std::array<Cutoff, 2>& cutoffs,
             counts->in_window[i] += static_cast<std::int64_t>(c.after + before);
         }
     }
+}
+
+// Adds what is said of a combination, and takes it off the front of [*at, end). Returns its
+// direction.
+Direction AddFirstCombination(const std::uint8_t** at, const std::uint8_t* end, KindMemory* memory,
+                              LeadEvents* events) {
+    const std::uint8_t* p = *at;
+    const std::uint64_t size = TakeVarint(&p, end);
+    if (size < static_cast<std::uint64_t>(end - p) && p[size] == kTimed) [[likely]] {
+        // As nearly all are; its first time is passed over.
+        const Kind kind = memory->Get({p, static_cast<std::size_t>(size)});
+        p += size + 1;
+        const std::uint64_t timed = TakeCount(&p, end);
+        const std::int64_t newest = TakeTime(&p, end);
+        if (end - p < 8) {
+            throw CorruptRollup("a time has no end");
+        }
+        *at = p + 8;
+        LeadEvents::Counts& counts = events->Of(kind.direction);
+        counts.timed += static_cast<std::int64_t>(timed);
+        counts.last = std::max(counts.last, newest);
+        events->channels |= kind.channel;
+        return kind.direction;
+    }
+    Combination c;
+    TakeCombination(at, end, &c);
+    const Kind kind = memory->Get(c.dimensions);
+    AddCombination(c, events->cutoffs, &events->Of(kind.direction));
+    events->channels |= kind.channel;
+    return kind.direction;
 }
 
 // Counts events by direction, of which `directions` has that of each combination, from the newest
@@ -254,7 +280,7 @@ void AddWindows(Bytes entries, std::span<const std::uint8_t> directions, std::in
 
 }  // namespace
 
-void AddRollup(Bytes value, const KindDimensions& dimensions, LeadEvents* events) {
+std::int64_t AddRollup(Bytes value, const KindDimensions& dimensions, LeadEvents* events) {
     static KindMemory memory;
     const RollupReader reader(value);
     const RollupShape& shape = reader.shape();
@@ -272,16 +298,12 @@ void AddRollup(Bytes value, const KindDimensions& dimensions, LeadEvents* events
     const Bytes rest = reader.rest();
     const std::uint8_t* at = rest.data();
     const std::uint8_t* const end = at + rest.size();
-    Combination c;
     for (std::size_t i = 0; i < reader.combinations(); ++i) {
-        TakeCombination(&at, end, &c);
-        const Kind kind = memory.Get(c.dimensions);
-        directions[i] = static_cast<std::uint8_t>(kind.direction);
-        events->channels |= kind.channel;
-        AddCombination(c, events->cutoffs, &events->Of(kind.direction));
+        directions[i] = static_cast<std::uint8_t>(AddFirstCombination(&at, end, &memory, events));
     }
     AddWindows({at, end}, {directions, static_cast<std::size_t>(reader.combinations())},
                shape.width, events);
+    return shape.width;
 }
 
 bool HasEdges(Bytes value, const std::array<Cutoff, 2>& cutoffs) {
