@@ -72,10 +72,10 @@ class Container {
   private:
     // The values of a jsonb begin at multiples of 4, as it does; what is left out counts as theirs.
     static char* Align(char* at) {
-        char* const aligned =
-            reinterpret_cast<char*>(INTALIGN(reinterpret_cast<std::uintptr_t>(at)));
-        std::memset(at, 0, static_cast<std::size_t>(aligned - at));
-        return aligned;
+        const std::size_t over = reinterpret_cast<std::uintptr_t>(at) % ALIGNOF_INT;
+        const std::size_t missing = over == 0 ? 0 : ALIGNOF_INT - over;
+        std::memset(at, 0, missing);
+        return at + missing;
     }
     // Makes the entry of the value that ends there. The first entry has where it ends instead of
     // its size, which is the same; there are no 32 of them, of which another one would have.

@@ -86,7 +86,8 @@ Datum Attribute(FunctionCallInfo fcinfo, int first, int last, int column) {
 template <int First, int Last>
 bool UsualAttribute(FunctionCallInfo fcinfo, Datum* result) noexcept {
     const int column = First == Last ? First : DatumGetInt32(fcinfo->args[1].value) - 1;
-    const auto* row = reinterpret_cast<HeapTupleHeader>(fcinfo->args[0].value);
+    const auto* row =
+        reinterpret_cast<const HeapTupleHeaderData*>(DatumGetPointer(fcinfo->args[0].value));
     if (fcinfo->flinfo->fn_extra == nullptr || column < First || column > Last ||
         VARATT_IS_EXTENDED(row) || !leadstats::HasNoNull(row)) [[unlikely]] {
         return false;

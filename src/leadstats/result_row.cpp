@@ -113,7 +113,7 @@ Datum MakeLeadEventStats(FunctionCallInfo fcinfo, const core::LeadEvents& events
     const HeapTupleHeaderData* type = StatsHeader(fcinfo);
     const bool nulls = inbound.timed == 0 || outbound.timed == 0;
     const Size header = MAXALIGN(SizeofHeapTupleHeader + (nulls ? BITMAPLEN(kStatsColumns) : 0));
-    const Size most = header + 8 * kStatsColumns;
+    const Size most = header + sizeof(std::int64_t) * kStatsColumns;
     auto* row = static_cast<HeapTupleHeader>(palloc(most));
     std::memcpy(row, type, SizeofHeapTupleHeader);
     char* out = reinterpret_cast<char*>(row) + header;

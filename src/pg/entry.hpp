@@ -122,8 +122,8 @@ void RelcacheEntry(Datum, Oid relid) {
         return freshcrm::pg::Enter([&] { return name##_body(fcinfo); });   \
     }                                                                      \
     extern "C" Datum name(PG_FUNCTION_ARGS) {                              \
-        static_assert(noexcept(shortcut(fcinfo, nullptr)));                \
         Datum result;                                                      \
+        static_assert(noexcept(shortcut(fcinfo, &result)));                \
         return shortcut(fcinfo, &result) ? result : name##_entry(fcinfo);  \
     }                                                                      \
     static Datum name##_body([[maybe_unused]] FunctionCallInfo fcinfo)
