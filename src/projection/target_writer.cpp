@@ -4,6 +4,8 @@
 #include "projection/harmless.hpp"
 #include "projection/statements.hpp"
 #include "projection/target_guard.hpp"
+#include "watch/changes.hpp"
+#include "watch/watching.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -18,11 +20,14 @@ namespace freshcrm::projection {
 
 namespace {
 
-// Others than the guard, which lets this write through.
-bool HasTriggers(Relation table) {
+// Others than the guard, which lets this write through, and those of a watched table.
+bool HasTriggers(Relation table, bool* watched) {
     const TriggerDesc* triggers = table->trigdesc;
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
-        if (!IsGuard(triggers->triggers[i])) {
+        const Trigger& trigger = triggers->triggers[i];
+        if (watch::IsWatchTrigger(trigger)) {
+            *watched = true;
+        } else if (!IsGuard(trigger)) {
             return true;
         }
     }
@@ -197,7 +202,7 @@ TargetLayout* ReadLayout(const Projection* projection) {
     Relation table = table_open(projection->target, AccessShareLock);
     ReadColumns(projection, layout);
     bool needs_statements =
-        table->rd_rules != nullptr || HasTriggers(table) || CallsFunctions(table);
+        table->rd_rules != nullptr || HasTriggers(table, &layout->watched) || CallsFunctions(table);
     if (!needs_statements) {
         FindIndex(projection, layout, table);
         layout->harmless = HasHarmlessTypes(table);
@@ -230,6 +235,9 @@ TargetWriter OpenTarget(const Projection* projection, const Bitmapset* columns) 
 
 void CloseTarget(TargetWriter* writer) {
     ApplyDeltas(writer->deltas);
+    if (writer->wrote && writer->projection->layout->watched) {
+        watch::NoteChange(RelationGetRelid(writer->table));
+    }
     index_endscan(writer->scan);
     ExecDropSingleTupleTableSlot(writer->old_row);
     ExecDropSingleTupleTableSlot(writer->new_row);
@@ -282,6 +290,7 @@ Written ReplaceRow(TargetWriter* writer, const Datum* values, const bool* nulls)
         pg::InsertNewEntries(entries, writer->result, writer->new_row, writer->estate);
     }
     NoteReplaced(writer, values, nulls);
+    writer->wrote = true;
     ResetPerTupleExprContext(writer->estate);
     return Written::kYes;
 }

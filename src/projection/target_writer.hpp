@@ -2,7 +2,8 @@
 // index of the key, updated with their index entries, without a statement.
 //
 // That leaves out what only statements do, so it is for targets that need none of it: no triggers
-// but the guard, no rules, and no constraints or indexes that call functions.
+// but the guard and those that watch the table, no rules, and no constraints or indexes that call
+// functions. A watched target's changes are noted when it is closed.
 #pragma once
 
 #include "projection/collection_deltas.hpp"
@@ -23,6 +24,7 @@ struct TargetLayout {
     AttrNumber* stored;  // for each column of the view
     AttrNumber updated_at;
     AttrNumber version_etag;
+    bool watched;   // by the triggers of a watched table
     bool harmless;  // writing calls no function that could act for whoever writes (harmless.hpp)
 };
 
@@ -40,6 +42,7 @@ struct TargetWriter {
     TupleTableSlot* old_row;
     TupleTableSlot* new_row;
     text* tag;
+    bool wrote;                // a row
     CollectionDeltas* deltas;  // what it does to collections, written when it is closed
 };
 

@@ -102,7 +102,9 @@ void NoteChange(Oid relation) {
         return;
     }
     (void)GetTopTransactionId();
-    AttachSlots();
+    if (MayBeginSubtransaction()) {
+        AttachSlots();
+    }
     Look look{};
     Slot* slot = FindSlot(relation);
     if (slot != nullptr) {

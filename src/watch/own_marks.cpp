@@ -21,6 +21,8 @@ OwnMark* marks = nullptr;
 int count = 0;
 int capacity = 0;
 
+bool savepoint_ends = false;
+
 void Grow() {
     const int wanted = capacity == 0 ? 8 : capacity * 2;
     const Size size = sizeof(OwnMark) * static_cast<Size>(wanted);
@@ -50,9 +52,11 @@ void AtEnd(XactEvent event, void*) {
     }
     Forget();
     EndSeeing();
+    savepoint_ends = false;
 }
 
 void AtSubEnd(SubXactEvent event, SubTransactionId own, SubTransactionId parent, void*) {
+    savepoint_ends = event == SUBXACT_EVENT_PRE_COMMIT_SUB;
     if (event == SUBXACT_EVENT_COMMIT_SUB) {
         for (int i = 0; i < count; ++i) {
             if (marks[i].subtransaction == own) {
@@ -72,6 +76,10 @@ void AtSubEnd(SubXactEvent event, SubTransactionId own, SubTransactionId parent,
 }
 
 }  // namespace
+
+bool MayBeginSubtransaction() {
+    return !savepoint_ends;
+}
 
 bool IsMarked(Oid relation) {
     for (int i = count - 1; i >= 0; --i) {

@@ -12,6 +12,9 @@ bool IsMarked(Oid relation);
 // it is prepared: who commits it then does not know.
 void Mark(Oid relation, Slot* slot, uint64 epoch);
 
+// Not while a savepoint ends, when the changes of projections may still be followed.
+bool MayBeginSubtransaction();
+
 // Once a backend, or in the postmaster when preloaded.
 void InitMarks();
 

@@ -284,6 +284,10 @@ void WatchPartition(Oid partition) {
 
 }  // namespace
 
+bool IsWatchTrigger(const Trigger& trigger) {
+    return trigger.tgfoid == NoteFunction();
+}
+
 bool MayWatch(Oid relation, Oid role) {
     if (HasTriggerRight(relation, role)) {
         return true;

@@ -14,6 +14,7 @@
 
 extern "C" {
 #include "nodes/nodes.h"
+#include "utils/reltrigger.h"
 }
 
 namespace freshcrm::watch {
@@ -24,6 +25,10 @@ const char* WatchProblem(Oid relation);
 
 // Whether the table has triggers of this kind at all, complete or not.
 bool HasWatchTriggers(Oid relation);
+
+// Whether it is one of those. Who writes to the table without a statement calls NoteChange() in its
+// place.
+bool IsWatchTrigger(const Trigger& trigger);
 
 // Whether the role may have the table watched: it is the owner or has TRIGGER on it, or on what it
 // is a partition of where the owner is the same.
