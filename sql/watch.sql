@@ -6,7 +6,7 @@ CREATE TABLE freshcrm.table_change (
     changed_at timestamptz NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
-CREATE INDEX table_change_relation ON freshcrm.table_change (relation);
+CREATE INDEX table_change_relation ON freshcrm.table_change (relation, xid);
 
 COMMENT ON TABLE freshcrm.table_change IS
 'changes of watched tables that materialized views may not have seen: not each of them, but at least one that a refresh has not seen, if there is any';

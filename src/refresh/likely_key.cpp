@@ -84,7 +84,7 @@ Key KeyOfRelation(const RangeTblEntry* entry) {
     check_stack_depth();
     Relation relation = relation_open(entry->relid, AccessShareLock);
     const char kind = relation->rd_rel->relkind;
-    const Key key = kind == RELKIND_VIEW ? KeyOfQuery(QueryOf(relation))
+    const Key key = kind == RELKIND_VIEW ? KeyOfQuery(QueryOf(entry->relid))
                     : kind == RELKIND_RELATION && entry->inh && has_subclass(entry->relid)
                         ? kUnknown
                         : KeyOfTable(relation);
@@ -421,9 +421,7 @@ Key KeyOfQuery(Query* query) {
 }  // namespace
 
 List* LikelyKey(Oid matview) {
-    Relation relation = relation_open(matview, AccessShareLock);
-    Query* query = QueryOf(relation);
-    relation_close(relation, NoLock);
+    Query* query = QueryOf(matview);
     const Key key = KeyOfQuery(query);
     if (key.known && key.columns == NIL && query->targetList != NIL) {
         return list_make1_int(1);

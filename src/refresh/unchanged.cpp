@@ -5,6 +5,7 @@
 #include "watch/watching.hpp"
 
 extern "C" {
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 }
 
@@ -28,6 +29,19 @@ bool CanBeKnown(const Sources& sources) {
     return true;
 }
 
+// Somebody truncates or alters one of them. A refresh waits for that, as long as the view's
+// lock_timeout says; the question whether there is anything to refresh does not.
+bool IsAnyLocked(const List* tables) {
+    ListCell* cell;
+    foreach (cell, tables) {
+        if (!ConditionalLockRelationOid(lfirst_oid(cell), AccessShareLock)) {
+            return true;
+        }
+        UnlockRelationOid(lfirst_oid(cell), AccessShareLock);
+    }
+    return false;
+}
+
 bytea* DefinitionOf(const Sources& sources) {
     constexpr Size kSize = VARHDRSZ + sizeof(sources.definition);
     auto* bytes = static_cast<bytea*>(palloc(kSize));
@@ -49,7 +63,8 @@ bool IsUnchanged(Oid matview) {
         return false;
     }
     const Sources sources = ReadSources(matview);
-    if (!CanBeKnown(sources) || !SameBytes(seen.definition, DefinitionOf(sources))) {
+    if (IsAnyLocked(sources.tables) || !CanBeKnown(sources) ||
+        !SameBytes(seen.definition, DefinitionOf(sources))) {
         return false;
     }
     const Datum snapshot = DirectFunctionCall1(pg_snapshot_in, CStringGetDatum(seen.snapshot));

@@ -106,6 +106,19 @@ void AddChange(Oid relation, FullTransactionId xid) {
     table_close(table, NoLock);
 }
 
+bool HasChange(Oid relation, FullTransactionId xid) {
+    Relation table = table_open(OwnRelation("table_change"), AccessShareLock);
+    ScanKeyData keys[2];
+    ScanKeyInit(&keys[0], kRelation, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+    ScanKeyInit(&keys[1], kXid, BTEqualStrategyNumber, F_XID8EQ, FullTransactionIdGetDatum(xid));
+    SysScanDesc scan = systable_beginscan(table, OwnRelation("table_change_relation"), true,
+                                          SnapshotSelf, 2, keys);
+    const bool has = HeapTupleIsValid(systable_getnext(scan));
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return has;
+}
+
 bool FindUnseenChange(Datum seen, const List* relations, TimestampTz* at) {
     Reader reader{};
     reader.table = table_open(OwnRelation("table_change"), AccessShareLock);
@@ -116,7 +129,9 @@ bool FindUnseenChange(Datum seen, const List* relations, TimestampTz* at) {
         ReadChanges(&reader, lfirst_oid(cell));
     }
     table_close(reader.table, AccessShareLock);
-    *at = reader.at;
+    if (at != nullptr) {
+        *at = reader.at;
+    }
     return reader.found;
 }
 

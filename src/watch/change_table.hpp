@@ -15,6 +15,10 @@ namespace freshcrm::watch {
 // By this transaction, of its own change or on behalf of another one that is running.
 void AddChange(Oid relation, FullTransactionId xid);
 
+// Whether there is a committed row of it, so that another one on behalf of that transaction, which
+// is still running, is not needed.
+bool HasChange(Oid relation, FullTransactionId xid);
+
 // The first change of one of the relations, by its time, that is committed, or is this
 // transaction's, and that the pg_snapshot does not see. What was recorded on behalf of a
 // transaction counts when that has committed, and when it is too old to tell.

@@ -83,9 +83,13 @@ bool AddChangesOnBehalf(const List* relations) {
     ListCell* cell;
     foreach (cell, relations) {
         const Oid relation = lfirst_oid(cell);
-        const bool all = pg::EachHolderOfConflictingLock(
-            relation, ShareLock,
-            [relation](TransactionId xid) { AddChange(relation, pg::Widen(xid)); });
+        const bool all =
+            pg::EachHolderOfConflictingLock(relation, ShareLock, [relation](TransactionId xid) {
+                const FullTransactionId holder = pg::Widen(xid);
+                if (!HasChange(relation, holder)) {
+                    AddChange(relation, holder);
+                }
+            });
         certain = certain && all;
     }
     return certain;

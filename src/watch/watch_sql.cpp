@@ -40,7 +40,7 @@ FRESHCRM_FUNCTION(freshcrm_note_command) {
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("freshcrm.note_command() must be called as an event trigger")));
     }
-    freshcrm::watch::NoteCommand();
+    freshcrm::watch::NoteCommand(reinterpret_cast<EventTriggerData*>(fcinfo->context)->parsetree);
     PG_RETURN_VOID();
 }
 

@@ -10,8 +10,11 @@ extern "C" {
 #include "access/relation.h"
 #include "catalog/catalog.h"
 #include "catalog/dependency.h"
+#include "catalog/namespace.h"
 #include "catalog/partition.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
+#include "nodes/parsenodes.h"
 #include "nodes/value.h"
 #include "parser/parse_func.h"
 #include "storage/lmgr.h"
@@ -49,10 +52,15 @@ struct Found {
     const char* name;
     bool whole;    // as it was made
     bool enabled;  // fires when it was made to
+    bool enabled_otherwise;
 };
 
 bool IsEnabled(char enabled, const Kind& kind) {
     return enabled == kind.firing || enabled == TRIGGER_FIRES_ALWAYS;
+}
+
+bool IsEnabledOtherwise(char enabled, const Kind& kind) {
+    return enabled != TRIGGER_DISABLED && !IsEnabled(enabled, kind);
 }
 
 // The best one of this kind: of rows, or of statements.
@@ -66,7 +74,8 @@ Found Find(const RelationData* table, const Kind& kind, Oid function) {
             found = {trigger.tgoid, pstrdup(trigger.tgname),
                      trigger.tgtype == kind.type && trigger.tgqual == nullptr &&
                          trigger.tgnattr == 0 && !trigger.tgdeferrable,
-                     IsEnabled(trigger.tgenabled, kind)};
+                     IsEnabled(trigger.tgenabled, kind),
+                     IsEnabledOtherwise(trigger.tgenabled, kind)};
         }
     }
     return found;
@@ -87,6 +96,13 @@ const char* KindProblem(const RelationData* table) {
         return "It is unlogged: a crash empties it, and no trigger fires.";
     }
     return nullptr;
+}
+
+bool CanBeWatched(Oid relation) {
+    Relation table = relation_open(relation, AccessShareLock);
+    const bool can = KindProblem(table) == nullptr;
+    relation_close(table, NoLock);
+    return can;
 }
 
 bool NeedsReplica(const RelationData* table) {
@@ -151,7 +167,7 @@ void Make(Oid relation, const Kind& kind) {
         const char* clauses = psprintf(kind.clauses, pg::QualifiedRelation(relation));
         pg::RunUtility(psprintf("CREATE TRIGGER %s %s EXECUTE FUNCTION freshcrm.note_change()",
                                 kind.name, clauses));
-        found = {InvalidOid, kind.name, true, false};
+        found = {InvalidOid, kind.name, true, false, false};
     }
     if (!found.enabled) {
         pg::SetTriggerFiring(relation, found.name, kind.firing);
@@ -184,6 +200,86 @@ bool IsWatchedAlready(Oid relation, LOCKMODE mode, bool* replica) {
     *replica = NeedsReplica(table);
     relation_close(table, NoLock);
     return watched;
+}
+
+// ---- Commands.
+
+// Watched tables that the command has changed, or a partition or child of which it has; and all
+// that it has created. A list of OIDs.
+List* ChangedByCommand() {
+    constexpr const char* kSql =
+        "WITH RECURSIVE changed AS (SELECT e.objid AS oid "
+        "FROM pg_catalog.pg_event_trigger_ddl_commands() AS e "
+        "WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass "
+        "UNION SELECT i.inhparent FROM changed AS c "
+        "JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = c.oid) "
+        "SELECT c.oid FROM changed AS c WHERE EXISTS (SELECT FROM pg_catalog.pg_trigger AS t "
+        "WHERE t.tgrelid = c.oid AND t.tgfoid = 'freshcrm.note_change'::pg_catalog.regproc) "
+        "OR c.oid IN (SELECT e.objid FROM pg_catalog.pg_event_trigger_ddl_commands() AS e "
+        "WHERE e.command_tag = 'CREATE TABLE')";
+    List* changed = NIL;
+    MemoryContext caller = CurrentMemoryContext;
+    SPI_connect();
+    const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
+    if (SPI_execute(kSql, false, 0) != SPI_OK_SELECT) {
+        elog(ERROR, "could not read what the command changed");
+    }
+    for (uint64 i = 0; i < SPI_processed; ++i) {
+        bool isnull;
+        const Datum oid = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+        MemoryContext spi = MemoryContextSwitchTo(caller);
+        changed = lappend_oid(changed, DatumGetObjectId(oid));
+        MemoryContextSwitchTo(spi);
+    }
+    pg::EndAsOwner(scope);
+    SPI_finish();
+    return changed;
+}
+
+// ALTER TABLE … ENABLE TRIGGER, as at the end of a restore of data, makes them fire in the role
+// origin alone.
+void RestoreFiring(Oid relation) {
+    const Kind* kinds[] = {&kStatement, &kReplica};
+    for (const Kind* kind : kinds) {
+        const Found found = FindIn(relation, *kind);
+        if (found.whole && found.enabled_otherwise) {
+            pg::SetTriggerFiring(relation, found.name, kind->firing);
+        }
+    }
+    CommandCounterIncrement();
+}
+
+// What ALTER TABLE … ATTACH PARTITION has made a partition; or invalid.
+Oid AttachedBy(const Node* command) {
+    if (!IsA(command, AlterTableStmt)) {
+        return InvalidOid;
+    }
+    ListCell* cell;
+    foreach (cell, reinterpret_cast<const AlterTableStmt*>(command)->cmds) {
+        const auto* part = static_cast<AlterTableCmd*>(lfirst(cell));
+        if (part->subtype == AT_AttachPartition) {
+            const RangeVar* name = reinterpret_cast<PartitionCmd*>(part->def)->name;
+            return RangeVarGetRelid(name, NoLock, true);
+        }
+    }
+    return InvalidOid;
+}
+
+// What is a partition of a watched table is watched, too, with its own: nobody could have asked for
+// it before. Others are left alone; a restore makes triggers one by one.
+void WatchPartition(Oid partition) {
+    if (!get_rel_relispartition(partition) ||
+        !HasWatchTriggers(get_partition_parent(partition, true))) {
+        return;
+    }
+    const Oid owner = pg::OwnerOfRelation(get_partition_parent(partition, true));
+    ListCell* cell;
+    foreach (cell, find_all_inheritors(partition, NoLock, nullptr)) {
+        const Oid table = lfirst_oid(cell);
+        if (pg::OwnerOfRelation(table) == owner && CanBeWatched(table)) {
+            (void)WatchTable(table, owner);
+        }
+    }
 }
 
 }  // namespace
@@ -258,31 +354,18 @@ bool UnwatchTable(Oid relation) {
     return any;
 }
 
-void NoteCommand() {
-    SPI_connect();
-    pg::PushFreshSnapshot();
-    const int result = SPI_execute_snapshot(
-        SPI_prepare("WITH RECURSIVE changed AS (SELECT e.objid AS oid "
-                    "FROM pg_catalog.pg_event_trigger_ddl_commands() AS e "
-                    "WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass "
-                    "UNION SELECT i.inhparent FROM changed AS c "
-                    "JOIN pg_catalog.pg_inherits AS i ON i.inhrelid OPERATOR(pg_catalog.=) c.oid) "
-                    "SELECT DISTINCT c.oid FROM changed AS c JOIN pg_catalog.pg_trigger AS t "
-                    "ON t.tgrelid OPERATOR(pg_catalog.=) c.oid "
-                    "AND t.tgfoid OPERATOR(pg_catalog.=) "
-                    "'freshcrm.note_change'::pg_catalog.regproc",
-                    0, nullptr),
-        nullptr, nullptr, GetActiveSnapshot(), InvalidSnapshot, true, false, 0);
-    PopActiveSnapshot();
-    if (result != SPI_OK_SELECT) {
-        elog(ERROR, "could not read what the command changed");
+void NoteCommand(const Node* command) {
+    List* changed = ChangedByCommand();
+    const Oid attached = AttachedBy(command);
+    ListCell* cell;
+    foreach (cell, OidIsValid(attached) ? lappend_oid(changed, attached) : changed) {
+        const Oid relation = lfirst_oid(cell);
+        WatchPartition(relation);
+        if (HasWatchTriggers(relation)) {
+            NoteUnlockedChange(relation);
+            RestoreFiring(relation);
+        }
     }
-    for (uint64 i = 0; i < SPI_processed; ++i) {
-        bool isnull;
-        NoteUnlockedChange(DatumGetObjectId(
-            SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)));
-    }
-    SPI_finish();
 }
 
 }  // namespace freshcrm::watch

@@ -12,6 +12,10 @@
 
 #include "pg/postgres.hpp"
 
+extern "C" {
+#include "nodes/nodes.h"
+}
+
 namespace freshcrm::watch {
 
 // Null when every change of the table is noted, or why not: a sentence. A materialized view changes
@@ -35,7 +39,9 @@ bool WatchTable(Oid relation, Oid role);
 bool UnwatchTable(Oid relation);
 
 // At the end of a command that may have changed a watched table otherwise than by its rows: it
-// counts as a change of the table, and of what it is a partition or child of.
-void NoteCommand();
+// counts as a change of the table, and of what it is a partition or child of. Triggers that were
+// disabled and enabled again fire when they were made to, and what the command makes a partition of
+// a watched table is watched, too, if it has its owner.
+void NoteCommand(const Node* command);
 
 }  // namespace freshcrm::watch

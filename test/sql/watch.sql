@@ -105,13 +105,29 @@ RESET session_replication_role;
 
 -- Commands.
 CALL try('CREATE TABLE watch.events_c PARTITION OF watch.events FOR VALUES IN (''c'')', 'events');
+SELECT freshcrm.watch_problem('events_c'::regclass);
 CALL try('ALTER TABLE watch.events DETACH PARTITION watch.events_c', 'events');
 CALL try('ALTER TABLE watch.events_c ADD COLUMN more text', 'events');
+ALTER TABLE events_c DROP COLUMN more;
+SELECT freshcrm.unwatch_table('events_c');
+CALL try('ALTER TABLE watch.events ATTACH PARTITION watch.events_c FOR VALUES IN (''c'')', 'events');
+SELECT freshcrm.watch_problem('events_c'::regclass);
 CALL try('ALTER TABLE watch.leads ALTER COLUMN status TYPE varchar(10)');
 CALL try('CREATE TABLE watch.other (LIKE watch.leads)');
 CALL try('ALTER TABLE watch.leads DISABLE TRIGGER freshcrm_watch');
 SELECT freshcrm.watch_problem('leads'::regclass);
 CALL try('SELECT freshcrm.watch_table(''watch.leads'')');
+ALTER TABLE leads DISABLE TRIGGER ALL;
+ALTER TABLE leads ENABLE TRIGGER ALL;
+SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'leads'::regclass ORDER BY tgname;
+-- Cascades fire the triggers when the statement ends that they are of.
+CREATE TABLE parents (id integer PRIMARY KEY);
+INSERT INTO parents VALUES (1), (2);
+ALTER TABLE leads ADD COLUMN parent integer REFERENCES parents ON DELETE CASCADE;
+INSERT INTO leads VALUES (300, 'child', 1);
+CALL try('DELETE FROM watch.parents WHERE id = 2');
+CALL try('DELETE FROM watch.parents WHERE id = 1');
+ALTER TABLE leads DROP COLUMN parent;
 DROP TRIGGER freshcrm_watch_replica ON leads;
 SELECT freshcrm.watch_problem('leads'::regclass);
 DROP TRIGGER freshcrm_watch ON leads;
