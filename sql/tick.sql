@@ -147,9 +147,11 @@ BEGIN ATOMIC
        AND (s.next_due <= at OR s.failures = 0 AND m.max_staleness IS NOT NULL AND CASE
            WHEN s.seen IS NULL OR s.system <> (SELECT system_identifier FROM pg_control_system())
            THEN coalesce(s.checked_at + m.max_staleness <= at, true)
-           -- Most have no change that is old enough, seen or not, which is asked for less.
-           ELSE EXISTS (SELECT FROM freshcrm.table_change AS t
-                         WHERE t.relation = ANY (s.sources) AND t.changed_at <= at - m.max_staleness)
+           -- Most have no change that is old enough, seen or not, which is found out for all of them at once.
+           ELSE s.matview IN (SELECT o.matview FROM freshcrm.matview AS n JOIN freshcrm.matview_state AS o ON o.matview = n.matview
+                               CROSS JOIN unnest(o.sources) AS r (oid)
+                               JOIN freshcrm.table_change AS t ON t.relation = r.oid
+                              WHERE t.changed_at <= at - n.max_staleness)
                AND freshcrm.first_unseen_change(s.seen, s.sources) + m.max_staleness <= at END);
 END;
 
@@ -345,6 +347,7 @@ BEGIN
      WHERE h.matview = kept.matview AND h.status <> 'running'
        AND (h.id < kept.first OR h.started_at < oldest AND NOT (kept.registered AND h.id = kept.last));
     PERFORM freshcrm.prune_cron_history(at);
+    PERFORM freshcrm.forget_seen_changes();  -- of views that are refreshed by hand
 END
 $$;
 
