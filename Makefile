@@ -9,6 +9,7 @@
 #   make test-concurrent  random transactions of many clients at once: SEED, LIMIT (seconds), SHAPES
 #   make test-fuzz     fuzzing of src/core, for 10 seconds or for RUNS inputs
 #   make test-collections  random schedules over tags of collections: SEED, SCHEDULES (10000), LIMIT (seconds)
+#   make test-refreshes  random schedules over refreshes that may be skipped: SEED, SCHEDULES (10000), LIMIT (seconds)
 #   make bench         what upkeep costs, beside its rivals: SCALE and more in bench/README.md
 #   make bench-concurrency  how the writes of several clients get on with each other
 #   make bench-etags  what an entity tag costs

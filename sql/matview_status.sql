@@ -94,3 +94,5 @@ COMMENT ON VIEW freshcrm.matview_status IS
 'the registered materialized views: schedule, state (scheduled, running, overdue, failing, given up, unscheduled), how stale each is now, when it is due, and how long refreshes took, in ms';
 
 GRANT SELECT ON freshcrm.matview_status TO PUBLIC;
+-- They say no more than the view does.
+GRANT EXECUTE ON FUNCTION freshcrm.matview_content(oid), freshcrm.is_refreshing(oid) TO PUBLIC;

@@ -232,10 +232,26 @@ SELECT
     coalesce(q.pending, 0) AS pending,
     coalesce(greatest(pg_catalog.clock_timestamp() - q.since, interval '0'), interval '0') AS lag,
     ARRAY(
-        SELECT DISTINCT t.tgrelid::regclass
+        SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgfoid = 'freshcrm.capture'::regproc
           AND t.tgargs = pg_catalog.convert_to(p.id::text, 'UTF8') || '\x00'
+        UNION
+        SELECT c.oid::regclass  -- materialized views, which have no triggers
+        FROM (
+            WITH RECURSIVE used AS (
+                SELECT p.source::oid AS relid
+                UNION
+                SELECT d.refobjid
+                FROM used AS u
+                JOIN pg_catalog.pg_class AS v ON v.oid = u.relid AND v.relkind = 'v'
+                JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = u.relid
+                JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_rewrite'::regclass
+                    AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass
+            )
+            SELECT relid FROM used
+        ) AS u
+        JOIN pg_catalog.pg_class AS c ON c.oid = u.relid AND c.relkind = 'm'
         ORDER BY 1
     ) AS base_tables,
     pg_catalog.pg_stat_get_live_tuples(p.target) AS rows,
@@ -290,10 +306,10 @@ COMMENT ON FUNCTION freshcrm.follow_ddl() IS
 
 CREATE EVENT TRIGGER freshcrm_follow_ddl ON ddl_command_end
 WHEN TAG IN (
-    'ALTER AGGREGATE', 'ALTER FOREIGN TABLE', 'ALTER FUNCTION', 'ALTER OPERATOR', 'ALTER ROUTINE', 'ALTER TABLE',
+    'ALTER AGGREGATE', 'ALTER FOREIGN TABLE', 'ALTER FUNCTION', 'ALTER MATERIALIZED VIEW', 'ALTER OPERATOR', 'ALTER ROUTINE', 'ALTER TABLE',
     'ALTER TEXT SEARCH CONFIGURATION', 'ALTER TEXT SEARCH DICTIONARY', 'ALTER TYPE', 'ALTER VIEW', 'CREATE AGGREGATE',
     'CREATE FOREIGN TABLE', 'CREATE FUNCTION', 'CREATE RULE', 'CREATE SCHEMA', 'CREATE TABLE', 'CREATE TRIGGER',
-    'CREATE VIEW'
+    'CREATE VIEW', 'REFRESH MATERIALIZED VIEW'
 )
 EXECUTE FUNCTION freshcrm.follow_ddl();
 ALTER EVENT TRIGGER freshcrm_follow_ddl ENABLE ALWAYS;

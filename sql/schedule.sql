@@ -110,20 +110,20 @@ BEGIN
             END IF;
             RETURN true;
         EXCEPTION WHEN OTHERS THEN
-            wrong := format('pg_cron cannot be given its job: %s', SQLERRM);
+            wrong := format('the extension pg_cron cannot be given its job: %s', SQLERRM);
             hint := 'pg_cron has to be in shared_preload_libraries, and cron.schedule() allowed for the owner of freshcrm; then call freshcrm.schedule() again.';
         END;
     ELSIF EXISTS (SELECT FROM freshcrm.tick_state WHERE ticked_at > clock_timestamp() - interval '5 minutes') THEN
         RETURN true;  -- Another scheduler is at work.
     ELSIF cron_database <> current_database() THEN
-        wrong := format('pg_cron is in database "%s"', cron_database);
+        wrong := format('the extension pg_cron is in database "%s"', cron_database);
         hint := format('There, call SELECT cron.schedule_in_database(%L, %L, %L, %L);',
                        'freshcrm-tick ' || current_database(), '* * * * *', command, current_database());
     ELSIF cron_database IS NOT NULL THEN
         wrong := 'the extension pg_cron is not in this database';
         hint := 'Call CREATE EXTENSION pg_cron, then freshcrm.schedule() again.';
     ELSE
-        wrong := 'pg_cron is not installed';
+        wrong := 'the extension pg_cron is not in this database';
         hint := format('Set shared_preload_libraries = ''pg_cron'' and cron.database_name = %L, restart, CREATE EXTENSION pg_cron, and call freshcrm.schedule() again; or let another scheduler call %s every minute.',
                        current_database(), command);
     END IF;

@@ -198,8 +198,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     UPDATE freshcrm.tick_state SET ticked_at = clock_timestamp();
-    PERFORM freshcrm.note_interrupted(at);
-    PERFORM freshcrm.find_next_due(at);
+    -- Asked first, since a tick mostly finds nothing to do, in a session of its own that has planned nothing yet.
+    IF EXISTS (SELECT FROM freshcrm.refresh_history AS h WHERE h.status = 'running') THEN
+        PERFORM freshcrm.note_interrupted(at);
+    END IF;
+    IF EXISTS (SELECT FROM freshcrm.matview AS m LEFT JOIN freshcrm.matview_state AS s ON s.matview = m.matview
+                WHERE s.matview IS NULL OR s.next_due IS NULL AND m.cron IS NOT NULL) THEN
+        PERFORM freshcrm.find_next_due(at);
+    END IF;
     RETURN QUERY SELECT * FROM freshcrm.due_matviews(at);
 END
 $$;
@@ -244,12 +250,14 @@ AS $$
 DECLARE
     result text := 'running';
     entry freshcrm.matview;
+    failures_before integer;
     wrong_state text;
     wrong text;
 BEGIN
     BEGIN
         IF pg_try_advisory_xact_lock('freshcrm.matview_state'::regclass::integer, view::integer) THEN
             IF cardinality(freshcrm.due_now(clock_timestamp() + shift, view)) > 0 THEN
+                failures_before := (SELECT s.failures FROM freshcrm.matview_state AS s WHERE s.matview = view);
                 SELECT r.status INTO result FROM freshcrm.refresh_run(view, run) AS r;
             ELSE
                 result := 'skipped';
@@ -277,6 +285,8 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN
             wrong_state := SQLSTATE;
             wrong := SQLERRM;
+            -- A refresh that has succeeded counts them from zero, and this one would come every minute.
+            UPDATE freshcrm.matview_state AS s SET failures = failures_before WHERE s.matview = view;
         END;
     END IF;
     IF wrong IS NOT NULL THEN
@@ -320,10 +330,7 @@ DECLARE
     oldest CONSTANT timestamptz := at
         - make_interval(days => coalesce(current_setting('freshcrm.refresh_history_days', true)::integer, 30));
 BEGIN
-    UPDATE freshcrm.tick_state SET pruned_at = at WHERE pruned_at IS NULL OR at NOT BETWEEN pruned_at AND pruned_at + interval '1 hour';
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
+    UPDATE freshcrm.tick_state SET pruned_at = at;
     DELETE FROM freshcrm.refresh_history AS h
      USING (SELECT v.matview, v.registered, l.first, l.last
               FROM (SELECT n.matview, EXISTS (SELECT FROM freshcrm.matview AS m WHERE m.matview = n.matview) AS registered
@@ -413,14 +420,15 @@ BEGIN
             ELSE skipped := skipped + 1; stopped := stopped || due.matview;
         END CASE;
     END LOOP;
-    COMMIT;
-    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    SET LOCAL search_path = pg_catalog, pg_temp;
     IF cardinality(done) > 0 THEN
         PERFORM freshcrm.watch_refreshed(done);
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         SET LOCAL search_path = pg_catalog, pg_temp;
+    END IF;
+    IF EXISTS (SELECT FROM freshcrm.tick_state AS t
+                WHERE clock_timestamp() + shift BETWEEN t.pruned_at AND t.pruned_at + interval '1 hour') THEN
+        RETURN;
     END IF;
     PERFORM freshcrm.prune_histories(clock_timestamp() + shift);
 END

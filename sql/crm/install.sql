@@ -127,7 +127,7 @@ $$;
 COMMENT ON FUNCTION freshcrm.install_crm(name, jsonb) IS
   'makes the CRM pack in a schema, over its reference tables or those that the mapping names: cockpit_leads_live, cockpit_leads_hot and recompute_cockpit_lead_hot(uuid); over message_events calculate_lead_event_stats, p_score_batch and mv_hot_leads; mv_rlhf_sessions_daily and mv_template_performance where their tables are there; for each materialized view a function and a job that refresh it';
 
-CREATE FUNCTION freshcrm.uninstall_crm(schema name) RETURNS void
+CREATE FUNCTION freshcrm.crm_drop_all(schema name) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning  -- a part that is already gone is no news
@@ -158,7 +158,47 @@ BEGIN
   EXECUTE format('DROP VIEW IF EXISTS %I.cockpit_leads_live', schema);
 END
 $$;
-COMMENT ON FUNCTION freshcrm.uninstall_crm(name) IS
-  'removes what install_crm made in a schema; tables and their data stay, and so do rollups of message_events';
+COMMENT ON FUNCTION freshcrm.crm_drop_all(name) IS 'part of uninstall_crm: removes what install_crm made';
 
-REVOKE ALL ON FUNCTION freshcrm.install_crm(name, jsonb), freshcrm.uninstall_crm(name) FROM PUBLIC;
+-- Indexes that create_projection() asked for: nobody else may need them, but only who made them knows.
+CREATE FUNCTION freshcrm.crm_advised_indexes(schema name) RETURNS SETOF text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN QUERY
+  SELECT DISTINCT i.indexrelid::regclass::text
+    FROM freshcrm.projections AS p CROSS JOIN LATERAL freshcrm.explain_projection(p.projection) AS e
+    JOIN pg_index AS i ON i.indrelid = ANY (p.base_tables) AND NOT i.indisunique
+   WHERE p.source = to_regclass(format('%I.cockpit_leads_live', schema))
+     AND regexp_replace(pg_get_indexdef(i.indexrelid), '^CREATE INDEX ("([^"]|"")*"|[^ ]+) ON (ONLY )?(.*) USING btree ', 'CREATE INDEX ON \4 ')
+         = e.wanted_index
+   ORDER BY 1;
+EXCEPTION WHEN OTHERS THEN
+  RETURN;  -- It is advice, and no reason to keep the pack.
+END
+$$;
+COMMENT ON FUNCTION freshcrm.crm_advised_indexes(name) IS
+  'part of uninstall_crm: the indexes of the user''s tables that the cockpit has wanted';
+
+CREATE FUNCTION freshcrm.uninstall_crm(schema name) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  advised CONSTANT text[] := ARRAY(SELECT freshcrm.crm_advised_indexes(schema));
+  index_name text;
+BEGIN
+  PERFORM freshcrm.crm_drop_all(schema);
+  FOREACH index_name IN ARRAY advised LOOP
+    RAISE NOTICE USING
+      MESSAGE = format('the cockpit needs index %s no more', index_name),
+      HINT = format('Unless something else does, call: DROP INDEX CONCURRENTLY %s;', index_name);
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION freshcrm.uninstall_crm(name) IS
+  'removes what install_crm made in a schema: jobs, functions, materialized views, the cockpit; tables and their data stay, and so do rollups of message_events; says which indexes nothing of it needs any more';
+
+REVOKE ALL ON FUNCTION freshcrm.install_crm(name, jsonb), freshcrm.uninstall_crm(name),
+  freshcrm.crm_drop_all(name), freshcrm.crm_advised_indexes(name) FROM PUBLIC;

@@ -1,5 +1,5 @@
-// The row versions of a table that came or went between two snapshots, read from the heap itself:
-// what triggers would have seen of a table that had none.
+// The row versions of a table that came or went between two snapshots, or by this transaction, read
+// from the heap itself: what triggers would have seen of a table that had none.
 //
 // Exact, since no version that the earlier snapshot may see is vacuumed or pruned while that is
 // registered. Pages that the visibility map calls all-visible hold none and are not read.
@@ -24,5 +24,11 @@ bool IsHeap(Relation table);
 // removed.
 void EachChangedRow(Relation table, Snapshot before, Snapshot after,
                     void (*row)(void* arg, TupleTableSlot* slot, bool is_new), void* arg);
+
+// The same with each version that this transaction has removed (not new, also where it had made it)
+// or made, as far as that has not been rolled back: all its changes so far, not just those of one
+// command. The table is locked against other writers.
+void EachOwnChange(Relation table, void (*row)(void* arg, TupleTableSlot* slot, bool is_new),
+                   void* arg);
 
 }  // namespace freshcrm::pg

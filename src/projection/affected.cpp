@@ -48,7 +48,8 @@ constexpr const char* kDrops =
 
 // From there up to what depends on it. A rule stands for its view. A table that is altered leaves
 // the query of a view of it as it was, and so those of views of that view (`kept`); a view or type
-// that is altered may not, through a reference to its whole row.
+// that is altered may not, through a reference to its whole row. A materialized view stays as it is
+// whatever becomes of what it is made of, until it is refreshed.
 constexpr const char* kAffected =
     "WITH RECURSIVE changed (classid, objid, objsubid, reach) AS (%s), up AS ("
     "SELECT classid, objid, reach, false AS kept FROM changed UNION SELECT x.* FROM up "
@@ -58,12 +59,13 @@ constexpr const char* kAffected =
     "ELSE d.classid END, coalesce(r.ev_class, d.objid), "
     "CASE WHEN k.kept OR up.reach = 1 THEN up.reach ELSE 3 END, k.kept FROM pg_depend AS d "
     "LEFT JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid "
-    "CROSS JOIN LATERAL (SELECT (up.kept OR u.relkind IN ('r', 'p', 'f')) "
+    "LEFT JOIN pg_class AS v ON v.oid = r.ev_class "
+    "CROSS JOIN LATERAL (SELECT (up.kept OR u.relkind IN ('r', 'p', 'f', 'm')) "
     "AND d.classid <> 'pg_type'::regclass) AS k (kept) "
     "WHERE d.refclassid = up.classid AND d.refobjid = up.objid "
     "AND d.classid IN ('pg_class'::regclass, 'pg_rewrite'::regclass, 'pg_type'::regclass, "
     "'pg_proc'::regclass, 'pg_operator'::regclass, 'pg_ts_config'::regclass) AND r.ev_class IS "
-    "DISTINCT FROM up.objid "
+    "DISTINCT FROM up.objid AND v.relkind IS DISTINCT FROM 'm' "
     "AND (up.reach > 1 OR d.classid <> 'pg_type'::regclass) "
     "UNION ALL SELECT 'pg_class'::regclass, i.inhparent, up.reach, up.kept FROM pg_inherits AS i "
     "WHERE up.classid = 'pg_class'::regclass AND i.inhrelid = up.objid "
@@ -82,6 +84,18 @@ constexpr const char* kAffected =
     // A restore that loads the definitions with triggers disabled.
     "OR u.objid = 'freshcrm.projection'::regclass AND p.whole NOT IN (0, p.target)) "
     "GROUP BY p.id ORDER BY p.id";
+
+// Those of $1 and of the running commands, which are of one kind. What reads a materialized view
+// by another one does not change with it.
+constexpr const char* kReaders =
+    "WITH RECURSIVE up AS (SELECT relid AS matview, relid FROM (SELECT objid "
+    "FROM pg_event_trigger_ddl_commands() WHERE classid = 'pg_class'::regclass "
+    "UNION SELECT unnest($1)) AS refreshed (relid) UNION SELECT up.matview, r.ev_class FROM up "
+    "JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = up.relid "
+    "AND d.classid = 'pg_rewrite'::regclass JOIN pg_rewrite AS r ON r.oid = d.objid "
+    "JOIN pg_class AS c ON c.oid = r.ev_class AND c.relkind = 'v') "
+    "SELECT p.id, up.matview FROM freshcrm.projection AS p JOIN up ON up.relid = p.source "
+    "ORDER BY p.id, up.matview";
 
 // Nothing says whose an index was that is gone. Locks no table: of most it is none of ours.
 constexpr const char* kWithoutKey =
@@ -154,6 +168,18 @@ List* AffectedByCommands(const List* moved) {
 List* AffectedByDrops() {
     static SPIPlanPtr plan = nullptr;
     return Find(&plan, psprintf(kAffected, kDrops), NIL, AddAffected);
+}
+
+List* ReadersOfRefreshed(Oid named) {
+    static SPIPlanPtr plan = nullptr;
+    return Find(&plan, kReaders, list_make1_oid(named), [](List* found, uint64 row) {
+        bool isnull;
+        auto* reader = static_cast<Reader*>(palloc(sizeof(Reader)));
+        *reader = {IntColumn(row, 1),
+                   DatumGetObjectId(
+                       SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2, &isnull))};
+        return lappend(found, reader);
+    });
 }
 
 List* AffectedByDroppedIndexes() {

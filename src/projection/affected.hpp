@@ -36,4 +36,14 @@ List* AffectedByDrops();
 // schema in which the command of the running sql_drop trigger has dropped an index. A list of ids.
 List* AffectedByDroppedIndexes();
 
+// A projection whose view reads a materialized view.
+struct Reader {
+    int32 id;
+    Oid matview;
+};
+
+// The readers of what the commands of the running ddl_command_end trigger have refreshed, and of
+// `named`. A list of Reader*.
+List* ReadersOfRefreshed(Oid named);
+
 }  // namespace freshcrm::projection

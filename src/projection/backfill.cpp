@@ -28,10 +28,11 @@ constexpr int64 kFewRows = 1000;
 constexpr int kMostRounds = 10;
 
 // Waits for the transactions that have written the base tables and keeps new ones out. CREATE
-// TRIGGER takes the same lock. A partition may come while it waits.
+// TRIGGER takes the same lock, and none that refreshes goes with it. A partition may come while it
+// waits.
 void LockOutWriters(const Projection* projection) {
     for (List* locked = NIL;;) {
-        List* tables = AllTriggerTables(projection->lineage);
+        List* tables = AllWrittenTables(projection->lineage);
         if (equal(tables, locked)) {
             return;
         }

@@ -10,6 +10,7 @@
 #include "projection/maintain.hpp"
 #include "projection/options.hpp"
 #include "projection/ordering.hpp"
+#include "projection/orphan_triggers.hpp"
 #include "projection/partitions.hpp"
 #include "projection/query_text.hpp"
 #include "projection/queue.hpp"
@@ -152,6 +153,9 @@ void ForgetAllQueued(int32 id, Oid target) {
 void CheckSourcePrivileges(const Lineage* lineage) {
     for (int i = 0; i < lineage->source_count; ++i) {
         const Oid source = lineage->sources[i].relid;
+        if (get_rel_relkind(source) == RELKIND_MATVIEW) {
+            RequireReading(source);
+        }
         ListCell* cell;
         foreach (cell, TriggerTables(source)) {
             const Oid table = lfirst_oid(cell);

@@ -62,7 +62,7 @@ void CaptureFor(Projection* projection, const TriggerData* trigger) {
         Source* source = &projection->lineage->sources[i];
         if (source->relid == named || (partitions && ChangesThrough(source->relid, named))) {
             found = true;
-            relevant = Enqueue(projection, source, trigger) || relevant;
+            relevant = Enqueue(projection, source, {trigger, nullptr}) || relevant;
         }
     }
     if (relevant) {

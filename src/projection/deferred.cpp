@@ -80,10 +80,10 @@ void MapRows(Changes* changes) {
 
 }  // namespace
 
-bool Defer(Projection* projection, Source* source, const TriggerData* trigger) {
+bool Defer(Projection* projection, Source* source, const ChangeEvent& event) {
     UseDeferred();
     Changes* changes = FindOrAdd(projection, source);
-    ReadTrigger(changes, trigger);
+    ReadEvent(changes, event);
     if (projection->mode == Mode::kCommit && changes->rows != nullptr &&
         tuplestore_tuple_count(changes->rows) > 0 && !changes->everything) {
         pg::Failure failure;

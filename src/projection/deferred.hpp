@@ -9,10 +9,10 @@
 
 namespace freshcrm::projection {
 
-// Adds what the trigger saw. In mode commit changed rows that a user's query maps are mapped at
-// once, since they may not be there any more at the end. Returns whether there is anything to
-// follow.
-bool Defer(Projection* projection, Source* source, const TriggerData* trigger);
+// Adds what a trigger saw, or a refresh did. In mode commit changed rows that a user's query maps
+// are mapped at once, since they may not be there any more at the end. Returns whether there is
+// anything to follow.
+bool Defer(Projection* projection, Source* source, const ChangeEvent& event);
 
 // At the end of a subtransaction that is rolled back.
 void DoubtDeferred();

@@ -291,17 +291,17 @@ void OnSubtransactionEvent(SubXactEvent event, SubTransactionId, SubTransactionI
 
 }  // namespace
 
-bool Enqueue(Projection* projection, Source* source, const TriggerData* trigger) {
+bool Enqueue(Projection* projection, Source* source, const ChangeEvent& event) {
     if (projection->mode == Mode::kAsync ||
         (projection->mode == Mode::kCommit && (queue == nullptr || !queue->at_end))) {
-        return Defer(projection, source, trigger);
+        return Defer(projection, source, event);
     }
     UseQueue();
     Changes* changes = FindWaiting(projection, source);
     if (changes == nullptr) {
         changes = AddWaiting(projection, source);
     }
-    ReadTrigger(changes, trigger);
+    ReadEvent(changes, event);
     return AnyChange(changes);
 }
 

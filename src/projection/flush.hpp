@@ -19,8 +19,8 @@
 
 namespace freshcrm::projection {
 
-// Adds what the trigger saw. Returns whether there is anything to follow.
-bool Enqueue(Projection* projection, Source* source, const TriggerData* trigger);
+// Adds what a trigger saw, or a refresh did. Returns whether there is anything to follow.
+bool Enqueue(Projection* projection, Source* source, const ChangeEvent& event);
 
 // Works the queue off, unless that is going on already.
 void Flush();

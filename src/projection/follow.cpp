@@ -6,8 +6,10 @@
 #include "projection/build.hpp"
 #include "projection/definition.hpp"
 #include "projection/dependencies.hpp"
+#include "projection/follow_refresh.hpp"
 #include "projection/maintain.hpp"
 #include "projection/partition_moves.hpp"
+#include "projection/partitions.hpp"
 #include "projection/recompute.hpp"
 #include "projection/restored.hpp"
 #include "projection/target.hpp"
@@ -119,6 +121,15 @@ const char* CheckTriggers(const Definition* definition, bool* changed) {
     return problem;
 }
 
+// Triggers are made on new tables when those who write to them are through. Who refreshes what the
+// view did not read before is to be through, too.
+void LockOutRefreshes(const Lineage* lineage) {
+    ListCell* cell;
+    foreach (cell, MaterializedViews(lineage)) {
+        LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+    }
+}
+
 // Returns whether writes had passed the projection by and are followed again.
 bool FollowTriggers(const Projection* projection, const Definition* definition, Reach reach) {
     SPI_connect();
@@ -128,6 +139,7 @@ bool FollowTriggers(const Projection* projection, const Definition* definition, 
         CheckDependencies(BaseTables(projection->source), projection->lineage);
         PopActiveSnapshot();
         CheckNoCycle(projection->lineage, projection->target);
+        LockOutRefreshes(projection->lineage);
     }
     // Triggers that are gone for another reason are left to who took them away.
     if (reach == Reach::kDefinition || (reach == Reach::kTable && definition->problem == nullptr)) {
@@ -255,6 +267,10 @@ void FollowAll(const List* affected, const List* moves) {
 }  // namespace
 
 void FollowCommands(const Node* command) {
+    if (IsA(command, RefreshMatViewStmt)) {
+        FollowRefresh(reinterpret_cast<const RefreshMatViewStmt*>(command));
+        return;
+    }
     if (IsA(command, CreateTrigStmt) && OidIsValid(DefinitionTable())) {
         const pg::OwnerScope scope = pg::BeginAsOwner(OwnerOfDefinitions());
         WaitForDefinitions();

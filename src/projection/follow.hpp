@@ -8,6 +8,7 @@
 //     a trigger missing or disabled             a warning, and the projection's state is broken;
 //                                               recomputed when it is whole again
 //     a partition attached or detached          the keys of its rows recomputed
+//     a materialized view refreshed             what its rows lead to (follow_refresh.hpp)
 //     anything else of a table of the view      lineage is traced anew
 //
 // What cannot be followed fails, and the DDL with it: a query that cannot be traced (0A000), a

@@ -199,10 +199,9 @@ void FindKeys(Lineage* lineage, Oid source, const List* names) {
     ereport(ERROR,
             (errcode(ERRCODE_WRONG_OBJECT_TYPE),
              errmsg("\"%s\" is not a view", pg::RelationForMessage(source)),
-             materialized ? errdetail("It is a materialized view, and these are not traced yet.")
+             materialized ? errdetail("It is a materialized view, whose rows are a table already.")
                           : errdetail("A projection keeps a table equal to a view."),
-             materialized ? errhint("Create a view with its query, and project the view.")
-                          : errhint("Create a view over it, and project the view.")));
+             errhint("Create a view over it, and project the view.")));
     pg_unreachable();
 }
 

@@ -8,7 +8,22 @@ extern "C" {
 
 namespace freshcrm::projection {
 
+namespace {
+
+List* TablesOf(const Lineage* lineage) {
+    List* tables = NIL;
+    for (int i = 0; i < lineage->source_count; ++i) {
+        tables = lappend_oid(tables, lineage->sources[i].relid);
+    }
+    return tables;
+}
+
+}  // namespace
+
 List* TriggerTables(Oid table) {
+    if (get_rel_relkind(table) == RELKIND_MATVIEW) {
+        return NIL;
+    }
     List* tables = list_make1_oid(table);
     if (get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE) {
         tables = find_all_inheritors(table, NoLock, nullptr);
@@ -31,11 +46,33 @@ List* AllTriggerTables(const List* tables) {
 }
 
 List* AllTriggerTables(const Lineage* lineage) {
-    List* tables = NIL;
-    for (int i = 0; i < lineage->source_count; ++i) {
-        tables = lappend_oid(tables, lineage->sources[i].relid);
+    return AllTriggerTables(TablesOf(lineage));
+}
+
+List* MaterializedViews(const List* tables) {
+    List* views = NIL;
+    ListCell* cell;
+    foreach (cell, tables) {
+        if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_MATVIEW) {
+            views = lappend_oid(views, lfirst_oid(cell));
+        }
     }
-    return AllTriggerTables(tables);
+    list_sort(views, list_oid_cmp);
+    return views;
+}
+
+List* MaterializedViews(const Lineage* lineage) {
+    return MaterializedViews(TablesOf(lineage));
+}
+
+List* AllWrittenTables(const List* tables) {
+    List* all = list_concat(AllTriggerTables(tables), MaterializedViews(tables));
+    list_sort(all, list_oid_cmp);
+    return all;
+}
+
+List* AllWrittenTables(const Lineage* lineage) {
+    return AllWrittenTables(TablesOf(lineage));
 }
 
 bool ChangesThrough(Oid table, Oid named) {

@@ -1,5 +1,6 @@
 #include "projection/read_rows.hpp"
 
+#include "pg/heap_changes.hpp"
 #include "pg/owner_scope.hpp"
 #include "pg/subtransaction.hpp"
 #include "projection/maintain.hpp"
@@ -246,22 +247,24 @@ void PreparePatches(const Projection* projection, RowPatch* patch) {
     pg::EndAsOwner(scope);
 }
 
-void Read(Changes* changes, const TriggerData* trigger, bool patching) {
+// What is read into changes, and from which table.
+template <typename Rows>
+void Read(Changes* changes, Relation table, bool patching, Rows rows) {
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "freshcrm changed rows", ALLOCSET_SMALL_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(context);
     changes->reading = true;
-    RowReader reader = BeginRows(changes, trigger->tg_relation);
+    RowReader reader = BeginRows(changes, table);
     reader.patching = patching;
     if (patching) {
         PreparePatches(changes->projection, changes->source->patch);
     }
     if (HasExpressions(changes->source) || (patching && !changes->source->patch->harmless)) {
         const pg::OwnerScope scope = pg::BeginAsOwner(changes->projection->owner);
-        ReadRows(&reader, trigger);
+        rows(&reader);
         pg::EndAsOwner(scope);
     } else {
-        ReadRows(&reader, trigger);
+        rows(&reader);
     }
     changes->reading = false;
     if (AnyChange(changes)) {
@@ -269,6 +272,23 @@ void Read(Changes* changes, const TriggerData* trigger, bool patching) {
     }
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(context);
+}
+
+void Read(Changes* changes, const TriggerData* trigger, bool patching) {
+    Read(changes, trigger->tg_relation, patching,
+         [&](RowReader* reader) { ReadRows(reader, trigger); });
+}
+
+// The transaction keeps others from refreshing it.
+void Read(Changes* changes, Relation matview) {
+    Read(changes, matview, false, [&](RowReader* reader) {
+        pg::EachOwnChange(
+            matview,
+            [](void* arg, TupleTableSlot* slot, bool is_new) {
+                AddRow(static_cast<RowReader*>(arg), slot, is_new);
+            },
+            reader);
+    });
 }
 
 void PrepareStarts(const Projection* projection, const Path* path) {
@@ -290,6 +310,41 @@ void ReadFallible(Changes* changes, const TriggerData* trigger) {
         GiveUpPatches(changes);
         Read(changes, trigger, false);
     }
+}
+
+// An expression that fails where that must not fail the write leaves them half read, so that all
+// keys count as affected.
+template <typename Body>
+void ReadOrDoubt(Changes* changes, Body body) {
+    if (changes->projection->on_error == OnError::kStale && HasExpressions(changes->source)) {
+        pg::Failure failure;
+        (void)pg::AttemptUnlessRetryable(body, &failure);
+    } else {
+        InContext(changes->projection, body);
+    }
+}
+
+void ReadTrigger(Changes* changes, const TriggerData* trigger) {
+    if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
+        changes->everything = true;
+    }
+    ReadOrDoubt(changes, [&] {
+        const bool patching = MayPatch(changes, trigger);
+        if (patching && !changes->source->patch->harmless) {
+            ReadFallible(changes, trigger);
+        } else {
+            Read(changes, trigger, patching);
+        }
+    });
+}
+
+void ReadRefresh(Changes* changes, const Refresh* refresh) {
+    Relation matview = table_open(refresh->matview, AccessShareLock);
+    changes->everything = changes->everything || !refresh->by_rows || !pg::IsHeap(matview);
+    if (!changes->everything) {
+        ReadOrDoubt(changes, [&] { Read(changes, matview); });
+    }
+    table_close(matview, NoLock);
 }
 
 }  // namespace
@@ -325,26 +380,13 @@ void AddRow(RowReader* reader, TupleTableSlot* slot, bool is_new) {
     AddShaped(reader, InSourceShape(reader, slot, reader->converted_new), is_new);
 }
 
-void ReadTrigger(Changes* changes, const TriggerData* trigger) {
+void ReadEvent(Changes* changes, const ChangeEvent& event) {
     changes->everything = changes->everything || changes->reading;
-    if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
-        changes->everything = true;
-    } else if (changes->projection->on_error == OnError::kStale &&
-               HasExpressions(changes->source)) {
-        // One that fails leaves them half read, so that all keys count as affected.
-        pg::Failure failure;
-        (void)pg::AttemptUnlessRetryable(
-            [&] { Read(changes, trigger, MayPatch(changes, trigger)); }, &failure);
-        return;
+    if (event.trigger != nullptr) {
+        ReadTrigger(changes, event.trigger);
+    } else {
+        ReadRefresh(changes, event.refresh);
     }
-    InContext(changes->projection, [&] {
-        const bool patching = MayPatch(changes, trigger);
-        if (patching && !changes->source->patch->harmless) {
-            ReadFallible(changes, trigger);
-        } else {
-            Read(changes, trigger, patching);
-        }
-    });
 }
 
 }  // namespace freshcrm::projection

@@ -10,9 +10,23 @@ extern "C" {
 
 namespace freshcrm::projection {
 
+// A materialized view that this transaction has refreshed.
+struct Refresh {
+    Oid matview;
+    bool by_rows;  // CONCURRENTLY: only rows that differ came and went
+};
+
+// Where changes come from: one of the two.
+struct ChangeEvent {
+    const TriggerData* trigger;
+    const Refresh* refresh;
+};
+
 // Adds what the trigger saw: the rows of its transition tables, or its row; everything for a
-// TRUNCATE. Updates that leave every watched column as it was, bit for bit, are left out.
-void ReadTrigger(Changes* changes, const TriggerData* trigger);
+// TRUNCATE. Updates that leave every watched column as it was, bit for bit, are left out. Of a
+// refresh the rows that this transaction has removed and made, also by refreshes before, or
+// everything.
+void ReadEvent(Changes* changes, const ChangeEvent& event);
 
 // Adds changed rows of the table `table`, which is the source or of the same partition tree.
 struct RowReader {

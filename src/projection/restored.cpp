@@ -10,6 +10,7 @@
 #include "projection/modes.hpp"
 #include "projection/partitions.hpp"
 #include "projection/queue.hpp"
+#include "projection/recompute.hpp"
 #include "projection/trigger_sync.hpp"
 #include "projection/triggers.hpp"
 #include "projection/verify.hpp"
@@ -89,9 +90,9 @@ bool MayHaveRows(const Definition* definition) {
     return some || !known;
 }
 
-// The tables whose writers are captured; a list of OIDs in ascending order.
+// The tables whose writers are captured, and materialized views; a list of OIDs in ascending order.
 List* WrittenTables(const Definition* definition) {
-    return AllTriggerTables(BaseTables(definition->source));
+    return AllWrittenTables(BaseTables(definition->source));
 }
 
 // Whether somebody else is writing to one of them, as far as a load.
@@ -118,6 +119,27 @@ bool LockAtOnce(const List* tables) {
         }
     }
     return true;
+}
+
+// The materialized views that the view reads. What a restore puts into them is not what the rows of
+// the projection were dumped with, but what their queries show by then.
+enum class Populated { kNone, kAll, kNotAll };
+
+Populated MaterializedViewsOf(const Definition* definition) {
+    Oid type = OIDOID;
+    Datum value = ObjectIdGetDatum(definition->source);
+    pg::PushFreshSnapshot();
+    if (SPI_execute_with_args(
+            psprintf("%s SELECT pg_catalog.bool_and(c.relispopulated) FROM used AS u "
+                     "JOIN pg_catalog.pg_class AS c ON c.oid = u.relid AND c.relkind = 'm'",
+                     kUsedRelations),
+            1, &type, &value, nullptr, true, 1) != SPI_OK_SELECT) {
+        elog(ERROR, "could not read pg_class");
+    }
+    PopActiveSnapshot();
+    bool isnull;
+    const Datum all = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+    return isnull ? Populated::kNone : DatumGetBool(all) ? Populated::kAll : Populated::kNotAll;
 }
 
 enum class Match { kEqual, kDifferent, kUnknown };
@@ -152,10 +174,12 @@ void Complete(const Definition* definition) {
 void CompleteByTrigger(const Definition* definition) {
     // Each of two who make the last triggers at once would miss those of the other.
     (void)LockRestore(definition->target, true);
+    const Populated populated = MaterializedViewsOf(definition);
     // A dump may lack its rows (pg_dump --exclude-table-data). A problem is shown anyway.
-    if (HasAllTriggers(definition) &&
+    if (HasAllTriggers(definition) && populated != Populated::kNotAll &&
         (definition->problem != nullptr || IsFilled(definition->target, true) ||
-         !MayHaveRows(definition))) {
+         !MayHaveRows(definition)) &&
+        (populated == Populated::kNone || Compare(definition) == Match::kEqual)) {
         Complete(definition);
     }
 }
@@ -175,8 +199,9 @@ bool AreLoaded(const List* tables, bool wait) {
 // must have rows; only where it is seen to equal its view do other tables not matter, nor what was
 // written past it.
 void CompleteByRows(const Definition* definition, bool wait) {
+    const Populated populated = MaterializedViewsOf(definition);
     if (FindTriggers(definition->id) == NIL || TriggerProblem(definition) != nullptr ||
-        !IsFilled(definition->target, wait)) {
+        populated == Populated::kNotAll || !IsFilled(definition->target, wait)) {
         return;
     }
     const List* tables = lappend_oid(WrittenTables(definition), definition->target);
@@ -191,7 +216,8 @@ void CompleteByRows(const Definition* definition, bool wait) {
         SetWhole(definition->id, definition->target);
         SetProblem(definition->id, nullptr);
         FillSlots(definition);
-    } else if (match != Match::kDifferent && loaded) {
+    } else if (loaded && (match == Match::kEqual ||
+                          (match == Match::kUnknown && populated == Populated::kNone))) {
         Complete(definition);
     }
     // Enabling all triggers of a table made them fire always.
@@ -200,27 +226,23 @@ void CompleteByRows(const Definition* definition, bool wait) {
     }
 }
 
-// The ids in the capture triggers of tables.
-List* CapturedIds(const List* tables) {
-    Oid type = OIDARRAYOID;
-    Datum value = OidArray(tables);
-    pg::PushFreshSnapshot();
-    if (SPI_execute_with_args(
-            "SELECT DISTINCT pg_catalog.convert_from(pg_catalog.btrim(tgargs, '\\x00'), 'UTF8') "
-            "FROM pg_catalog.pg_trigger "
-            "WHERE tgrelid = ANY ($1) AND tgfoid = 'freshcrm.capture'::pg_catalog.regproc "
-            "AND tgnargs = 1",
-            1, &type, &value, nullptr, true, 0) != SPI_OK_SELECT) {
-        elog(ERROR, "could not read pg_trigger");
-    }
-    PopActiveSnapshot();
-    List* ids = NIL;
-    for (uint64 i = 0; i < SPI_processed; ++i) {
-        bool isnull;
-        const Datum id = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
-        ids = lappend_int(ids, pg_strtoint32(TextDatumGetCString(id)));
-    }
-    return ids;
+// Whether all is there but what has been refreshed now. Others who refresh at the same time wait to
+// look: the last of them finds it so.
+bool WaitsForRefresh(const Definition* definition) {
+    (void)LockRestore(definition->target, true);
+    return MaterializedViewsOf(definition) == Populated::kAll && LacksNoTrigger(definition) &&
+           (IsFilled(definition->target, true) || !MayHaveRows(definition));
+}
+
+// Writers of before are waited for: the projection has not followed them.
+void CompleteAnew(const Definition* definition) {
+    WaitForWriters(definition);
+    SetWhole(definition->id, definition->target);
+    CommandCounterIncrement();
+    Projection* projection = OpenProjection(definition->id);
+    Maintain(projection, [&] { (void)RecomputeAll(projection); });
+    FillSlots(definition);
+    RestoreFiring(FindTriggers(definition->id));
 }
 
 bool WarnedBefore(int32 id) {
@@ -244,6 +266,23 @@ void FollowRestore(const Definition* definition) {
         CompleteByRows(definition, false);
     }
     SPI_finish();
+}
+
+void CompleteByRefresh(int32 id, Oid matview) {
+    const Definition* definition = FindDefinition(id);
+    if (definition == nullptr) {
+        return;
+    }
+    const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
+    SPI_connect();
+    if (!WaitsForRefresh(definition)) {
+        // What completes it is to look at its rows.
+        SetWhole(id, kWrittenWhileRestored);
+    } else if (!pg::Attempt([&] { CompleteAnew(definition); })) {
+        LeaveUnmaintained(id, matview);
+    }
+    SPI_finish();
+    pg::EndAsOwner(scope);
 }
 
 void WaitForDefinitions() {
@@ -308,29 +347,6 @@ void WaitForWriters(const Definition* definition) {
     ListCell* cell;
     foreach (cell, WrittenTables(definition)) {
         LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
-    }
-}
-
-void DropOrphanTriggers(int32 id, const Lineage* lineage) {
-    DropTriggers(id);
-    const List* tables = AllTriggerTables(lineage);
-    ListCell* cell;
-    foreach (cell, CapturedIds(tables)) {
-        const Definition* definition = FindDefinition(lfirst_int(cell));
-        if (definition == nullptr) {
-            DropTriggers(lfirst_int(cell));
-            continue;
-        }
-        const List* strange = list_difference_oid(tables, WrittenTables(definition));
-        List* orphans = NIL;
-        ListCell* trigger_cell;
-        foreach (trigger_cell, FindTriggers(definition->id)) {
-            auto* trigger = static_cast<CaptureTrigger*>(lfirst(trigger_cell));
-            if (list_member_oid(strange, trigger->table)) {
-                orphans = lappend(orphans, trigger);
-            }
-        }
-        DropTriggers(orphans);
     }
 }
 

@@ -8,6 +8,9 @@
 //     what is restored                         it is whole when
 //     schema and data, in any format, by       the last of its triggers is made, which a restore
 //       section or in parallel                   does after it has loaded their tables
+//     the same, and its view reads             the last of these has been refreshed, which a
+//     restore
+//       materialized views                       does at its end; all rows are recomputed then
 //     the same, but the definition came        that is loaded, and so is the table
 //       after the triggers
 //     schema, then data --disable-triggers     all its tables are loaded
@@ -39,16 +42,16 @@ void WaitForDefinitions();
 // For a row of freshcrm.projection that a restore has loaded, maybe as the last of all rows.
 void FollowLoad(int32 id);
 
+// For the end of a REFRESH that projection `id` does not follow: the last thing that a restore
+// does, which completes it, with all rows recomputed. It stays as it was where the restore is not
+// over, and, with a warning, after an error.
+void CompleteByRefresh(int32 id, Oid matview);
+
 // For a write to `table` that projection `id` does not follow: warns, once a session.
 void LeaveUnmaintained(int32 id, Oid table);
 
 // Waits for those who have written to its base tables and keeps others from writing to them. To be
 // called within SPI.
 void WaitForWriters(const Definition* definition);
-
-// Drops what was restored without its definition, before the triggers of a new projection `id` are
-// made: triggers that have its id, and those on its base tables whose projection is not in this
-// database or does not read them. To be called within SPI, with writers kept out.
-void DropOrphanTriggers(int32 id, const Lineage* lineage);
 
 }  // namespace freshcrm::projection

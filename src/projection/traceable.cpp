@@ -87,15 +87,12 @@ void CheckTraceable(const Query* query, const char* name) {
 
 void CheckTraceableTable(const RangeTblEntry* rte, Oid view_owner) {
     const Oid relid = rte->relid;
-    if (rte->relkind == RELKIND_MATVIEW) {
-        RefuseTable(
-            relid, "It is a materialized view, which is not traced yet: REFRESH fires no trigger.");
-    }
     if (rte->relkind == RELKIND_FOREIGN_TABLE) {
         RefuseTable(relid,
                     "It is a foreign table, whose changes made elsewhere fire no trigger here.");
     }
-    if (rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_PARTITIONED_TABLE) {
+    if (rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_PARTITIONED_TABLE &&
+        rte->relkind != RELKIND_MATVIEW) {
         RefuseTable(relid, "It is not an ordinary table.");
     }
     if (IsCatalogRelationOid(relid)) {

@@ -71,6 +71,17 @@ void RequireRights(Oid table, bool reads) {
     }
 }
 
+void RequireReading(Oid table) {
+    if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK) {
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("permission denied for materialized view %s",
+                               pg::RelationForMessage(table)),
+                        errdetail("A projection reads the base tables of its view."),
+                        errhint("Grant SELECT on it to %s.",
+                                quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+    }
+}
+
 pg::OwnerScope BeginTriggersOn(Oid table) {
     // Its name means this table to the end.
     LockRelationOid(table, ShareRowExclusiveLock);

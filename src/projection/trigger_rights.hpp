@@ -13,6 +13,10 @@ namespace freshcrm::projection {
 // read it.
 void RequireRights(Oid table, bool reads);
 
+// Raises 42501 when the current user may not read it; for a materialized view, which has no
+// triggers.
+void RequireReading(Oid table);
+
 // Around the making of triggers on a table for the current user, who has passed RequireRights():
 // as he himself where SQL lets him, else as the table's owner; raises 42501 when it lets neither,
 // since partitions have several owners. Ends with pg::EndAsOwner().

@@ -112,7 +112,11 @@ const char* TriggerProblem(const Definition* definition) {
 }
 
 bool HasAllTriggers(const Definition* definition) {
-    return FindTriggers(definition->id) != NIL && FirstProblem(definition, true) == nullptr;
+    return FindTriggers(definition->id) != NIL && LacksNoTrigger(definition);
+}
+
+bool LacksNoTrigger(const Definition* definition) {
+    return FirstProblem(definition, true) == nullptr;
 }
 
 void SyncTriggers(const Projection* projection, const Definition* definition) {

@@ -11,8 +11,10 @@ namespace freshcrm::projection {
 // another one than it was made. Null when all are there. Reads catalogs only.
 const char* TriggerProblem(const Definition* definition);
 
-// Whether all triggers have been made, be they enabled or not.
+// Whether all triggers have been made, be they enabled or not. A view that stands for another in
+// the middle of a restore lacks none, but has none.
 bool HasAllTriggers(const Definition* definition);
+bool LacksNoTrigger(const Definition* definition);
 
 // Makes triggers on tables of the view that have none, as the current user, and drops those on
 // tables that it does not read.

@@ -109,9 +109,9 @@ void LintTable(const Lints& lints, Oid relid, const char* problem) {
     const Watch watch = problem == nullptr ? WatchOf(relid, lints.owner) : Watch{};
     if (watch.problem != nullptr) {
         AddLint(lints, "not_watched",
-                psprintf("%s is refreshed each time because of table %s: %s", lints.name, table,
-                         watch.problem),
-                watch.hint);
+                psprintf("%s is refreshed each time, since changes of table %s are not noted",
+                         lints.name, table),
+                psprintf("%s %s", watch.problem, watch.remedy));
     }
 }
 
@@ -127,7 +127,7 @@ void ExplainSources(Oid matview, ReturnSetInfo* result) {
         const auto* problem = static_cast<const char*>(lfirst(problem_of));
         bool watched = false;
         if (problem != nullptr) {
-            problem = psprintf("it is %s", problem);
+            problem = psprintf("It is %s.", problem);
         } else {
             problem = WatchOf(relid, owner).problem;
             watched = problem == nullptr;

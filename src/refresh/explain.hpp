@@ -11,7 +11,7 @@ extern "C" {
 namespace freshcrm::refresh {
 
 // The rows of explain_refresh(): source regclass, kind text, watched boolean, problem text; one for
-// each source.
+// each source. A problem is a sentence.
 void ExplainSources(Oid matview, ReturnSetInfo* result);
 
 // The rows of refresh_lints(): lint text, message text, hint text.

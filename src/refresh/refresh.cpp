@@ -4,6 +4,7 @@
 #include "pg/rights.hpp"
 #include "refresh/registered.hpp"
 #include "refresh/run.hpp"
+#include "refresh/scope.hpp"
 #include "refresh/unchanged.hpp"
 
 extern "C" {
@@ -75,6 +76,14 @@ bool IsLockedByOthers(Oid matview) {
     return count > 0;
 }
 
+// Under the settings of a refresh, which the digest of the definition depends on.
+bool IsUnchangedForOwner(Oid matview) {
+    const pg::OwnerScope scope = BeginAsOwnerOf(matview);
+    const bool unchanged = IsUnchanged(matview);
+    pg::EndAsOwner(scope);
+    return unchanged;
+}
+
 Outcome Perform(Oid matview, Wish wish, const Registered* registered) {
     const LOCKTAG tag = RunTag(matview);
     if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL) {
@@ -84,7 +93,7 @@ Outcome Perform(Oid matview, Wish wish, const Registered* registered) {
         LockRelease(&tag, ExclusiveLock, false);
         return {.status = Status::kRunning};
     }
-    if (wish == Wish::kAuto && IsUnchanged(matview)) {
+    if (wish == Wish::kAuto && IsUnchangedForOwner(matview)) {
         RecordUnchanged(matview);
         return {.status = Status::kUnchanged};
     }
@@ -103,9 +112,12 @@ Outcome Timed(Oid matview, Wish wish, const Registered* registered) {
     INSTR_TIME_SUBTRACT(end, begin);
     outcome.milliseconds = INSTR_TIME_GET_MILLISEC(end);
     if (outcome.status == Status::kFailed) {
-        ereport(WARNING,
-                (errcode(outcome.sqlstate), errmsg("refresh of materialized view \"%s\" failed: %s",
-                                                   get_rel_name(matview), outcome.error)));
+        ereport(WARNING, (errcode(outcome.sqlstate),
+                          errmsg("refresh of materialized view \"%s\" failed: %s",
+                                 get_rel_name(matview), outcome.error),
+                          outcome.sqlstate == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
+                              ? errhint("freshcrm.refresh_lints() says what stands in its way.")
+                              : 0));
     }
     return outcome;
 }

@@ -3,18 +3,14 @@
 #include "pg/names.hpp"
 #include "pg/subtransaction.hpp"
 #include "refresh/row_counts.hpp"
+#include "refresh/scope.hpp"
 #include "refresh/time_limit.hpp"
 #include "refresh/unchanged.hpp"
 
 extern "C" {
-#include "jit/jit.h"
 #include "storage/lmgr.h"
-#include "utils/guc.h"
 #include "utils/snapmgr.h"
 }
-
-#include <algorithm>
-#include <climits>
 
 namespace freshcrm::refresh {
 
@@ -27,28 +23,6 @@ Oid running = InvalidOid;
 bool IsFailure(int sqlstate, bool time_is_up) {
     return time_is_up ||
            ERRCODE_TO_CATEGORY(sqlstate) != ERRCODE_TO_CATEGORY(ERRCODE_QUERY_CANCELED);
-}
-
-void SetForNow(const char* name, const char* value) {
-    (void)set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                            false);
-}
-
-// REFRESH makes a temporary table, which a security-restricted operation may not; it runs the query
-// in one by itself. Ends with EndAsOwner().
-pg::OwnerScope BeginAsOwnerOf(Oid matview, int64 lock_timeout) {
-    const bool jit = jit_enabled;
-    const pg::OwnerScope scope = pg::BeginPinnedSearchPath();
-    if (jit) {
-        SetForNow("jit", "on");  // the pinned settings are those of small statements
-    }
-    if (lock_timeout > 0) {
-        SetForNow("lock_timeout",
-                  psprintf("%d", static_cast<int>(std::min<int64>(lock_timeout, INT_MAX))));
-    }
-    SetUserIdAndSecContext(pg::OwnerOfRelation(matview),
-                           scope.security_context | SECURITY_LOCAL_USERID_CHANGE);
-    return scope;
 }
 
 int64 CountRows(Oid matview) {

@@ -10,6 +10,7 @@
 
 namespace freshcrm::refresh {
 
+// Both are to be called under the settings of a refresh (scope.hpp).
 bool IsUnchanged(Oid matview);
 
 // What the refresh that now begins will show at least: to be called with the view locked, before

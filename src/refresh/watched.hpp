@@ -1,4 +1,4 @@
-// Whether changes of a table are recorded: the triggers of freshcrm.watch_table().
+// Whether the changes of a source of a materialized view are noted, in words.
 #pragma once
 
 #include "pg/postgres.hpp"
@@ -6,12 +6,12 @@
 namespace freshcrm::refresh {
 
 struct Watch {
-    const char* problem;  // why they are not, as a sentence about "it" without a period, or null
-    const char* hint;     // what to do about it, as SQL
+    const char* problem;  // why they are not, a sentence; or null
+    const char* remedy;   // SQL
 };
 
-// Of a table for a materialized view whose owner is `owner`. Materialized views are always watched:
-// their refreshes are recorded.
+// Of a source of a view whose owner is `owner`. Materialized views are watched by themselves: their
+// refreshes are noted.
 Watch WatchOf(Oid relid, Oid owner);
 
 }  // namespace freshcrm::refresh

@@ -25,10 +25,14 @@ constexpr AttrNumber kChangedAt = 3;
 constexpr int kColumns = 3;
 
 // In the latest snapshot. What another transaction is still adding is not in it; what was added on
-// behalf of a transaction that is running has no effect yet, and perhaps never.
+// behalf of a transaction that is running has no effect yet, and perhaps never. That of an id that
+// is still to be given was on behalf of one that a crash has undone without a trace; who gets the
+// id may be taken for it, to the price of a refresh.
 constexpr const char* kDeleteSeen =
     "DELETE FROM freshcrm.table_change AS c "
-    "WHERE pg_catalog.pg_xact_status(c.xid) IS DISTINCT FROM 'in progress' AND NOT EXISTS ("
+    "WHERE CASE WHEN c.xid < pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) "
+    "THEN pg_catalog.pg_xact_status(c.xid) ELSE 'in progress' END IS DISTINCT FROM 'in progress' "
+    "AND NOT EXISTS ("
     "SELECT FROM (SELECT pg_catalog.unnest(sources) AS relation, seen "
     "FROM freshcrm.matview_state WHERE seen IS NOT NULL) AS s WHERE s.relation = c.relation "
     "AND NOT pg_catalog.pg_visible_in_snapshot(c.xid, s.seen))";
@@ -44,6 +48,9 @@ bool IsVisible(Datum xid, Datum seen) {
 bool HasHappened(FullTransactionId xid) {
     if (TransactionIdIsCurrentTransactionId(XidFromFullTransactionId(xid))) {
         return true;
+    }
+    if (!FullTransactionIdPrecedes(xid, ReadNextFullTransactionId())) {
+        return false;
     }
     LOCAL_FCINFO(call, 1);
     InitFunctionCallInfoData(*call, nullptr, 1, InvalidOid, nullptr, nullptr);

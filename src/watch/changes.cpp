@@ -2,6 +2,7 @@
 
 #include "pg/full_xid.hpp"
 #include "pg/lock_holders.hpp"
+#include "pg/row_counts.hpp"
 #include "pg/transaction.hpp"
 #include "watch/change_table.hpp"
 #include "watch/own_marks.hpp"
@@ -12,9 +13,6 @@
 extern "C" {
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "catalog/pg_am.h"
-#include "catalog/pg_class.h"
-#include "pgstat.h"
 #include "utils/snapmgr.h"
 }
 
@@ -33,30 +31,6 @@ LOCKTAG SeeingTag() {
     LOCKTAG tag;
     SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, kSeeingLock);
     return tag;
-}
-
-// Counts what this transaction has done to the table and has not rolled back: at its level
-// of subtransactions and all above (pgstat_relation.c). The counters are with the relation since
-// something of it was counted.
-bool HasChangedRows(const RelationData* table) {
-    if (table->pgstat_info == nullptr) {
-        return false;
-    }
-    for (const PgStat_TableXactStatus* level = table->pgstat_info->trans; level != nullptr;
-         level = level->upper) {
-        if (level->truncdropped || level->tuples_inserted > 0 || level->tuples_updated > 0 ||
-            level->tuples_deleted > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool MayHaveChanged(const RelationData* table) {
-    const FormData_pg_class* form = table->rd_rel;
-    const bool counted = table->pgstat_enabled && form->relkind == RELKIND_RELATION &&
-                         !form->relhassubclass && form->relam == HEAP_TABLE_AM_OID;
-    return !counted || HasChangedRows(table);
 }
 
 // Its own, once a transaction.
@@ -151,7 +125,7 @@ void NoteChange(const TriggerData* trigger) {
     Relation table = trigger->tg_relation;
     const bool knows_rows = TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) &&
                             !TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event);
-    if (!RelationUsesLocalBuffers(table) && (!knows_rows || MayHaveChanged(table))) {
+    if (!RelationUsesLocalBuffers(table) && (!knows_rows || pg::MayHaveChangedRows(table))) {
         NoteChange(RelationGetRelid(table));
     }
 }

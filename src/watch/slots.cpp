@@ -205,9 +205,10 @@ Slot* FindSlot(Oid relation) {
     return place->slot;
 }
 
-// `seeing` is read first: who has ended it has raised the epoch before. `dirty` is read before the
-// epoch: as both only grow and dirty is never above, they were equal in between when they are read
-// as equal, and the slot was nobody else's when it is this table's then.
+// `seeing` is read first: who has ended it has raised the epoch before. The epoch is read after
+// `dirty`: as both only grow and dirty is never above, they were equal in between if they are read
+// as equal. It is read once more after `of`: as it grows before the slot is given to another table,
+// the slot was this one's all the time if it is the same.
 Look LookAt(Slot* slot, Oid relation) {
     const uint32 seeing = pg_atomic_read_u32(&slot->seeing);
     pg_read_barrier();
@@ -215,7 +216,9 @@ Look LookAt(Slot* slot, Oid relation) {
     pg_read_barrier();
     const uint64 epoch = pg_atomic_read_u64(&slot->epoch);
     pg_read_barrier();
-    if (seeing > 0 || pg_atomic_read_u64(&slot->of) != Identity(relation)) {
+    const uint64 of = pg_atomic_read_u64(&slot->of);
+    pg_read_barrier();
+    if (seeing > 0 || of != Identity(relation) || pg_atomic_read_u64(&slot->epoch) != epoch) {
         return {false, 0};
     }
     return {dirty == epoch, epoch};

@@ -116,23 +116,6 @@ bool HasTriggerRight(Oid relation, Oid role) {
            pg_class_aclcheck(relation, role, ACL_TRIGGER) == ACLCHECK_OK;
 }
 
-bool MayWatch(Oid relation, Oid role) {
-    if (HasTriggerRight(relation, role)) {
-        return true;
-    }
-    if (!get_rel_relispartition(relation)) {
-        return false;
-    }
-    ListCell* cell;
-    foreach (cell, get_partition_ancestors(relation)) {
-        if (HasTriggerRight(lfirst_oid(cell), role) &&
-            pg::OwnerOfRelation(lfirst_oid(cell)) == pg::OwnerOfRelation(relation)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void RequireRight(Oid relation, Oid role) {
     if (!MayWatch(relation, role)) {
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -185,6 +168,7 @@ void MakeAll(Oid relation, bool replica) {
     SPI_finish();
     pg::EndAsOwner(scope);
     NoteUnlockedChange(relation);
+    CommandCounterIncrement();
 }
 
 // The table is locked, so that it stays what it is.
@@ -203,6 +187,23 @@ bool IsWatchedAlready(Oid relation, LOCKMODE mode, bool* replica) {
 }
 
 }  // namespace
+
+bool MayWatch(Oid relation, Oid role) {
+    if (HasTriggerRight(relation, role)) {
+        return true;
+    }
+    if (!get_rel_relispartition(relation)) {
+        return false;
+    }
+    ListCell* cell;
+    foreach (cell, get_partition_ancestors(relation)) {
+        if (HasTriggerRight(lfirst_oid(cell), role) &&
+            pg::OwnerOfRelation(lfirst_oid(cell)) == pg::OwnerOfRelation(relation)) {
+            return true;
+        }
+    }
+    return false;
+}
 
 const char* WatchProblem(Oid relation) {
     Relation table = try_relation_open(relation, AccessShareLock);

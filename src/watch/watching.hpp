@@ -21,12 +21,14 @@ const char* WatchProblem(Oid relation);
 // Whether the table has triggers of this kind at all, complete or not.
 bool HasWatchTriggers(Oid relation);
 
+// Whether the role may have the table watched: it is the owner or has TRIGGER on it, or on what it
+// is a partition of where the owner is the same.
+bool MayWatch(Oid relation, Oid role);
+
 // Makes the triggers that are missing, and enables them, on this table alone, as the table's owner;
 // returns whether there was anything to do, which counts as a change of the table. Takes a SHARE
 // ROW EXCLUSIVE lock on it then. Raises 42809 for what cannot be watched (views, materialized
-// views, foreign tables, catalogs, temporary and unlogged tables), and 42501 when `role` is neither
-// the owner nor has TRIGGER on the table, nor on what it is a partition of where the owner is the
-// same.
+// views, foreign tables, catalogs, temporary and unlogged tables), and 42501 when `role` may not.
 bool WatchTable(Oid relation, Oid role);
 
 // Drops them; returns whether there were any.

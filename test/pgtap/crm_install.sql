@@ -18,6 +18,7 @@ CREATE FUNCTION pg_temp.triggers(schema name) RETURNS text[] LANGUAGE sql AS $$
   SELECT array_agg(tgrelid::regclass::text || ' ' || tgname ORDER BY tgrelid::regclass::text COLLATE "C", tgname)
     FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = tgrelid
    WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = schema) AND NOT tgisinternal
+     AND tgname NOT LIKE 'freshcrm\_watch%'  -- those for the materialized views
 $$;
 
 -- Over the reference tables, in a schema whose name needs every kind of quoting.
@@ -129,7 +130,9 @@ GRANT EXECUTE ON FUNCTION freshcrm.create_crm_tables(name), freshcrm.install_crm
   freshcrm.create_projection(regclass, name[], name, text, text, jsonb), freshcrm.drop_projection(regclass, boolean),
   freshcrm.recompute(regclass, anyarray),
   freshcrm.crm_create_stats(name, freshcrm.crm_column[]), freshcrm.crm_create_matviews(name, freshcrm.crm_column[]),
-  freshcrm.crm_event_rollup(freshcrm.crm_column[])
+  freshcrm.crm_event_rollup(freshcrm.crm_column[]), freshcrm.crm_jobs(), freshcrm.crm_create_refreshes(name, name[]),
+  freshcrm.crm_drop_refreshes(name, name[]), freshcrm.crm_drop_all(name), freshcrm.crm_advised_indexes(name),
+  freshcrm.schedule(regclass, text, text, text, interval, interval, text, interval, interval, integer), freshcrm.unschedule(regclass)
   TO freshcrm_test_installer;
 GRANT SELECT, INSERT, DELETE ON freshcrm.crm_installation TO freshcrm_test_installer;
 CREATE SCHEMA crm_of_role AUTHORIZATION freshcrm_test_installer;

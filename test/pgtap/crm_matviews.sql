@@ -149,7 +149,7 @@ SELECT hasnt_function('pack', 'calculate_lead_event_stats');
 SELECT hasnt_function('pack', 'p_score_batch');
 SELECT is(count(*), 16::bigint, 'the data stay') FROM message_events;
 SELECT lives_ok($$SELECT freshcrm.install_crm('pack')$$, 'and can be installed again');
-DROP MATERIALIZED VIEW mv_hot_leads, mv_rlhf_sessions_daily;
+DROP MATERIALIZED VIEW mv_hot_leads, mv_rlhf_sessions_daily CASCADE;  -- and the functions that refresh them
 SELECT lives_ok($$SELECT freshcrm.uninstall_crm('pack')$$, 'though some were gone');
 SELECT is(pg_temp.matviews('pack'), '{}');
 CREATE TABLE mv_template_performance (mine int);

@@ -167,6 +167,7 @@ public_functions+=", 'event_rollup', 'event_rollup_add', 'event_rollup_remove', 
     'event_rollup_cut', 'event_rollup_edge', 'event_rollup_readable', 'check_cutoffs'"
 public_functions+=", 'next_runs'"
 public_functions+=", 'note_change', 'watch_problem'"
+public_functions+=", 'refresh', 'grant_refresh', 'revoke_refresh', 'matview_content', 'is_refreshing'"
 
 rule_public_functions() {
     query "SELECT proname FROM $members JOIN pg_proc AS p ON classid = 'pg_proc'::regclass AND objid = p.oid

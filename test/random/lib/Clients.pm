@@ -42,6 +42,7 @@ sub is_tolerated
     return 1 if $state =~ /^(40001|40P01|55P03|57P0[123]|08...|S8006)$/;
     return 1 if $state =~ /^(23505|23503)$/ && $message !~ /_hot|spare/;
     return 1 if $state eq '55006' && $message =~ /pending trigger events/;
+    return 1 if $state eq '0A000' && $message =~ /cannot PREPARE a transaction that has operated on temporary objects/;  # as REFRESH does
     return 1 if $state eq '55000' && $message =~ /prepared transaction .* is busy/;    # it has only just been prepared
     # A build gives up waiting for a lock by lock_timeout. Where that passes in the moment in which the lock is granted,
     # the server takes its own signal for that of a user (ProcessInterrupts).

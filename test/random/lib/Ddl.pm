@@ -122,7 +122,7 @@ sub prepared
 {
     return 'EXECUTE ' . pick(@prepared) if @prepared && chance(0.6);
     push @prepared, my $name = 'prepared_' . ++$number;
-    return ("PREPARE $name AS " . write_like(sub { $_[0] !~ /^TRUNCATE/ }), map { "EXECUTE $name" } 0 .. roll(2));
+    return ("PREPARE $name AS " . write_like(sub { $_[0] !~ /^(TRUNCATE|REFRESH)/ }), map { "EXECUTE $name" } 0 .. roll(2));
 }
 
 my %makers = (

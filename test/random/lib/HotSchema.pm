@@ -77,6 +77,11 @@ sub schema_ddl
         'CREATE INDEX ON customers (region_id)',
         'CREATE INDEX ON leads (customer_id)',
         'CREATE INDEX ON notes (lead_id)',
+        # Refreshed by the clients.
+        'CREATE MATERIALIZED VIEW known AS SELECT id, region_id, code, name FROM customers',
+        'CREATE UNIQUE INDEX ON known (id)',
+        'CREATE MATERIALIZED VIEW busy AS SELECT lead_id, count(*) AS notes, max(at) AS latest FROM notes WHERE lead_id IS NOT NULL GROUP BY lead_id',
+        'CREATE UNIQUE INDEX ON busy (lead_id)',
         # Writes of the user's own triggers, at once and at the end of the transaction.
         q{CREATE FUNCTION note_added() RETURNS trigger LANGUAGE plpgsql AS
             'BEGIN UPDATE leads SET amount = 1 + mod(amount, 3) WHERE id = NEW.lead_id; RETURN NULL; END'},
@@ -144,6 +149,13 @@ my @VIEWS = (
     [ 'whole', 'id', q{SELECT c.id, c.name, (SELECT max(e.n) FROM events e WHERE e.n > c.id) AS most FROM customers c}, q{{"full": ["hot.events"]}} ],
     [ 'by_status', 'status', q{SELECT h.status, count(*) AS leads, sum(h.tags) AS tags, string_agg(h.region, ',' ORDER BY h.id) AS regions
         FROM hops_hot h WHERE h.status IS NOT NULL GROUP BY h.status}, undef, 'hops' ],
+    # Over materialized views: in the middle of a path, with the key, as the other side of a group.
+    [ 'of_known', 'id', q{SELECT l.id, l.status, k.name, k.code, r.name AS region
+        FROM leads l LEFT JOIN known k ON k.id = l.customer_id LEFT JOIN regions r ON r.id = k.region_id} ],
+    [ 'known_groups', 'id', q{SELECT k.id, k.name, count(l.id) AS leads, sum(l.amount) AS amount
+        FROM known k LEFT JOIN leads l ON l.customer_id = k.id GROUP BY k.id, k.name} ],
+    [ 'busy_regions', 'lead_id', q{SELECT b.lead_id, b.notes, l.status, k.name
+        FROM busy b LEFT JOIN leads l ON l.id = b.lead_id LEFT JOIN known k ON k.region_id = l.region_id AND k.id = b.latest} ],
     # Fails for some amounts.
     [ 'fragile', 'id', q{SELECT l.id, l.status, 100 / (l.amount::integer - 2) AS share, c.name
         FROM leads l LEFT JOIN customers c ON c.id = l.customer_id}, undef, undef, 'stale' ],

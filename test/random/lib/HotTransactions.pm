@@ -110,15 +110,18 @@ sub writable_cte
 # A partition by its own name.
 sub partition { return sprintf 'UPDATE events_%d AS x SET %s WHERE %s', 1 + roll(3), pick('n = n % 4 + 1', 'lead_id = ' . value('events', 'lead_id')), where('events', 'x'); }
 
+sub refresh { return 'REFRESH MATERIALIZED VIEW ' . (chance(0.8) ? 'CONCURRENTLY ' : '') . pick(qw(known busy)); }
+
 sub truncate_table { return 'TRUNCATE ' . pick(qw(tags events notes)); }
 
 my %makers = (
     insert => \&insert, insert_select => \&insert_select, update => \&update, delete => \&delete_rows, merge => \&merge,
-    cte => \&writable_cte, partition => \&partition, truncate => \&truncate_table);
+    cte => \&writable_cte, partition => \&partition, truncate => \&truncate_table,
+    refresh => \&refresh);
 
 sub statement
 {
-    my $maker = weighted(insert => 26, insert_select => 5, update => 38, delete => 9, merge => 7, cte => 8, partition => 3, truncate => 0.25);
+    my $maker = weighted(insert => 26, insert_select => 5, update => 38, delete => 9, merge => 7, cte => 8, partition => 3, truncate => 0.25, refresh => 5);
     return $makers{$maker}->(weighted(regions => 2, customers => 4, leads => 5, tags => 2, notes => 3, events => 2));
 }
 

@@ -42,12 +42,14 @@ sub table_relation
     my $alias = alias();
     # A partition may be read by itself.
     my $name = chance(0.12) ? pick(leaves($table), $table->{name}) : $table->{name};
+    my $matview = $table->{matview} && may('matview', 0.4);
+    $name = $table->{matview} if $matview;
     my @columns = map { { sql => "$alias.$_->{name}", type => $_->{type}, null => $_->{null}, key => $_->{key},
                           parent => $_->{parent}, table => $table->{name}, name => $_->{name} } }
         grep { !$_->{generated} || allowed('generated') } @{ $table->{columns} };
     my @key = grep { $_->{key} } @columns;
     return {
-        from => "$name AS $alias", alias => $alias, table => $table, columns => \@columns, key => \@key,
+        from => "$name AS $alias", alias => $alias, table => $matview ? undef : $table, columns => \@columns, key => \@key,
         order => [ map { $_->{sql} } @key ], where => [] };
 }
 

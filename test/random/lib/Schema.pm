@@ -154,6 +154,17 @@ sub create_trigger
             pick(qw(ROW STATEMENT)), $name);
 }
 
+# A materialized view of the table's rows, which some views read instead of the table.
+sub create_matview
+{
+    my ($table) = @_;
+    my $name = $table->{matview} = $table->{name} =~ s/^t/m/r;
+    my ($column) = some(1, grep { $_->{null} } @{ $table->{columns} });
+    my $where = $column && chance(0.3) ? optional(" WHERE $column->{name} IS NOT NULL") : '';
+    return ("CREATE MATERIALIZED VIEW $name AS SELECT * FROM $table->{name}$where",
+        sprintf('CREATE UNIQUE INDEX ON %s (%s)', $name, join ', ', map { $_->{name} } @{ $table->{key} }));
+}
+
 # Returns the tables and the statements that create them.
 sub make_schema
 {
@@ -168,6 +179,7 @@ sub make_schema
         push @ddl, sprintf 'CREATE INDEX ON %s (%s)', $table->{name}, join ', ', map { $_->{name} } @{ $_->{columns} }
             for grep { chance(0.4) } @{ $table->{parents} };
     }
+    push @ddl, map { create_matview($_) } grep { chance(0.35) } @tables;
     push @ddl, create_trigger(some(2, @tables)) if chance(0.35);
     return (\@tables, \@ddl);
 }

@@ -21,7 +21,7 @@ our @SHAPES = qw(
     scalar latest grouped array_sublink exists not_exists in any row_in not_in two_links inequality uncorrelated
     group group_functional filter having having_sublink json_agg ordered_set
     distinct distinct_on window window_latest union union_all intersect except union_in_from cte cte_twice
-    expression no_sure_key);
+    matview expression no_sure_key);
 
 # The query of these parts; what a caller may see of the columns.
 sub query

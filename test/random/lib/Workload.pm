@@ -209,13 +209,19 @@ sub copy
         $lines[0] . join '', map { optional($_) } @lines[ 1 .. $#lines ];
 }
 
+sub refresh
+{
+    my ($table) = some(1, grep { $_->{matview} } @tables) or return update($_[0]);
+    return 'REFRESH MATERIALIZED VIEW ' . (chance(0.75) ? 'CONCURRENTLY ' : '') . $table->{matview};
+}
+
 my %makers = (
     insert_values => \&insert_values, insert_select => \&insert_select, update => \&update, update_from => \&update_from,
     delete => \&delete_rows, delete_using => \&delete_using, merge => \&merge, writable_cte => \&writable_cte,
-    truncate => \&truncate_tables);
+    truncate => \&truncate_tables, refresh => \&refresh);
 my @weights = (
     insert_values => 22, insert_select => 8, update => 30, update_from => 7, delete => 8, delete_using => 2, merge => 7,
-    writable_cte => 8, truncate => 0.8);
+    writable_cte => 8, truncate => 0.8, refresh => 7);
 
 # A table, or one of its partitions.
 sub target
