@@ -13,7 +13,7 @@ namespace freshcrm::core {
 
 namespace {
 
-constexpr std::int64_t kMinutesOfDay = 24 * 60;
+constexpr std::int64_t kMinutesOfDay = 1440;
 constexpr std::int64_t kCycle = 146097 * kMinutesOfDay;  // 400 years: the calendar repeats itself
 
 // Less than that is a change of clocks, more is one of the calendar.

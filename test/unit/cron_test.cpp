@@ -13,7 +13,8 @@ constexpr std::int64_t kEver = std::numeric_limits<std::int64_t>::max() / 4;
 
 std::int64_t Seconds(int year, unsigned month, unsigned day, int hour = 0, int minute = 0) {
     using namespace std::chrono;
-    return (sys_days{std::chrono::year(year) / month / day} + hours(hour) + minutes(minute))
+    return (sys_days{std::chrono::year(year) / std::chrono::month(month) / std::chrono::day(day)} +
+            hours(hour) + minutes(minute))
                .time_since_epoch() /
            seconds(1);
 }
