@@ -11,7 +11,7 @@ END;
 COMMENT ON FUNCTION freshcrm.worst_status(text[]) IS 'part of health: the worst of ok, degraded and down';
 
 CREATE FUNCTION freshcrm.refresh_scheduler() RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -32,7 +32,7 @@ COMMENT ON FUNCTION freshcrm.refresh_scheduler() IS
 'part of health: what calls tick(): pg_cron of this database, another scheduler, or none';
 
 CREATE FUNCTION freshcrm.health_of_refresh(detailed boolean) RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -93,7 +93,7 @@ $$;
 COMMENT ON FUNCTION freshcrm.health_of_refresh(boolean) IS 'part of health: materialized views';
 
 CREATE FUNCTION freshcrm.health_of_projections(detailed boolean) RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -127,7 +127,7 @@ COMMENT ON FUNCTION freshcrm.health_of_projections(boolean) IS 'part of health: 
 
 -- What is missing without it hurts no answer, so it is no ill health.
 CREATE FUNCTION freshcrm.health_of_shared_memory() RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT jsonb_build_object('status', 'ok', 'preloaded', p.preloaded, 'missing', CASE

@@ -74,6 +74,28 @@ CREATE AGGREGATE freshcrm.lead_event_stats(
 COMMENT ON AGGREGATE freshcrm.lead_event_stats(text, text, timestamptz, timestamptz, timestamptz) IS
 'counts of events by direction in all and in two windows, last times and channels: the columns of calculate_lead_event_stats()';
 
+-- What (stats).attribute says, in less time, for functions that take many rows apart.
+CREATE FUNCTION freshcrm.lead_event_stats_count(stats freshcrm.lead_event_stats, attribute int) RETURNS bigint
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'freshcrm_lead_event_stats_count';
+
+COMMENT ON FUNCTION freshcrm.lead_event_stats_count(freshcrm.lead_event_stats, int) IS
+'the attribute of that number, 1 to 7, which is a count';
+
+CREATE FUNCTION freshcrm.lead_event_stats_time(stats freshcrm.lead_event_stats, attribute int) RETURNS timestamptz
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'freshcrm_lead_event_stats_time';
+
+COMMENT ON FUNCTION freshcrm.lead_event_stats_time(freshcrm.lead_event_stats, int) IS
+'the attribute of that number, 8 or 9, which is a time';
+
+CREATE FUNCTION freshcrm.lead_event_stats_channels(stats freshcrm.lead_event_stats) RETURNS int
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'freshcrm_lead_event_stats_channels';
+
+COMMENT ON FUNCTION freshcrm.lead_event_stats_channels(freshcrm.lead_event_stats) IS
+'the attribute channels';
+
 CREATE TYPE freshcrm.event_statistics AS (
     total_events bigint,
     inbound_total bigint,
@@ -161,5 +183,8 @@ FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION
     freshcrm.lead_event_stats(text, text, timestamptz, timestamptz, timestamptz),
-    freshcrm.event_stats(text, text, text, timestamptz, timestamptz[])
+    freshcrm.event_stats(text, text, text, timestamptz, timestamptz[]),
+    freshcrm.lead_event_stats_count(freshcrm.lead_event_stats, int),
+    freshcrm.lead_event_stats_time(freshcrm.lead_event_stats, int),
+    freshcrm.lead_event_stats_channels(freshcrm.lead_event_stats)
 TO PUBLIC;

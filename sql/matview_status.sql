@@ -7,6 +7,11 @@ CREATE FUNCTION freshcrm.matview_content(
 )
 LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- As a refresh has them: the digest of the definition has those that the view depends on.
+SET datestyle = 'ISO, MDY'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 1
+SET bytea_output = 'hex'
 AS $$
 DECLARE
     now_read record;
@@ -14,7 +19,12 @@ DECLARE
 BEGIN
     SELECT * INTO state FROM freshcrm.matview_state AS s WHERE s.matview = view;
     SELECT * INTO now_read FROM freshcrm.matview_sources(view);
-    never_skipped := now_read.never_skipped;
+    never_skipped := coalesce(now_read.never_skipped, (
+        SELECT format('changes of %s are not noted: %s', w.relation, w.problem)
+          FROM (SELECT r.oid::regclass AS relation, freshcrm.watch_problem(r.oid) AS problem
+                  FROM unnest(now_read.sources) AS r (oid)) AS w
+         WHERE w.problem IS NOT NULL
+         LIMIT 1));
     last_change := (SELECT max(c.changed_at) FROM freshcrm.table_change AS c WHERE c.relation = ANY (now_read.sources));
     IF never_skipped IS NOT NULL OR state.seen IS NULL OR state.definition IS DISTINCT FROM now_read.definition
        OR state.system <> (SELECT system_identifier FROM pg_control_system()) THEN

@@ -17,9 +17,7 @@ CREATE TABLE freshcrm.matview (
 );
 
 COMMENT ON TABLE freshcrm.matview IS
-'the registered materialized views and their schedules; dumped by name, so that restored databases keep them; change it with the functions only';
-
-SELECT pg_catalog.pg_extension_config_dump('freshcrm.matview', '');
+'the registered materialized views and their schedules; restored databases keep them (freshcrm.matview_dump); change it with the functions only';
 
 -- True of this server alone, so it is not dumped: a restored database knows nothing of its views.
 CREATE TABLE freshcrm.matview_state (

@@ -106,6 +106,40 @@ CREATE AGGREGATE freshcrm.event_rollup_stats_agg(
 COMMENT ON AGGREGATE freshcrm.event_rollup_stats_agg(bytea, int, int, timestamptz, timestamptz, freshcrm.lead_event_stats) IS
 'event_rollup_stats() of the events of several packed values together';
 
+CREATE FUNCTION freshcrm.event_rollup_edges_add(internal, uuid, text, timestamptz, timestamptz, timestamptz)
+RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'freshcrm_event_rollup_edges_add';
+
+COMMENT ON FUNCTION freshcrm.event_rollup_edges_add(internal, uuid, text, timestamptz, timestamptz, timestamptz) IS
+'part of event_rollup_edges: adds an event';
+
+CREATE FUNCTION freshcrm.event_rollup_edges_final(internal) RETURNS bytea
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'freshcrm_event_rollup_edges_final';
+
+COMMENT ON FUNCTION freshcrm.event_rollup_edges_final(internal) IS 'part of event_rollup_edges: the result';
+
+CREATE AGGREGATE freshcrm.event_rollup_edges(
+    lead uuid, direction text, created_at timestamptz, cutoff_14d timestamptz, cutoff_7d timestamptz
+) (
+    SFUNC = freshcrm.event_rollup_edges_add, STYPE = internal, SSPACE = 8192,
+    FINALFUNC = freshcrm.event_rollup_edges_final, FINALFUNC_MODIFY = READ_ONLY,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE freshcrm.event_rollup_edges(uuid, text, timestamptz, timestamptz, timestamptz) IS
+'events in the edges of both cutoffs, counted by lead, as event_rollup_stats() takes them; 32 bytes a slot, up to 1 GB';
+
+CREATE FUNCTION freshcrm.event_rollup_stats(
+    events bytea, direction int, channel int, cutoff_14d timestamptz, cutoff_7d timestamptz, edges bytea, lead uuid
+) RETURNS freshcrm.lead_event_stats
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'freshcrm_event_rollup_stats_of_lead';
+
+COMMENT ON FUNCTION freshcrm.event_rollup_stats(bytea, int, int, timestamptz, timestamptz, bytea, uuid) IS
+'lead_event_stats() of the packed events of a lead, whose dimensions of these positions (from 1) are direction and channel; edges are those of all leads, as event_rollup_edges() gives them';
+
 CREATE FUNCTION freshcrm.event_rollup_cut(events bytea, cutoff_14d timestamptz, cutoff_7d timestamptz) RETURNS boolean
 LANGUAGE C IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'freshcrm_event_rollup_cut';
@@ -401,6 +435,8 @@ REVOKE EXECUTE ON FUNCTION
     freshcrm.event_rollup_combine(internal, internal), freshcrm.event_rollup_serialize(internal),
     freshcrm.event_rollup_deserialize(bytea, internal), freshcrm.event_rollup_final(internal),
     freshcrm.event_rollup_stats_add(internal, bytea, int, int, timestamptz, timestamptz, freshcrm.lead_event_stats),
+    freshcrm.event_rollup_edges_add(internal, uuid, text, timestamptz, timestamptz, timestamptz),
+    freshcrm.event_rollup_edges_final(internal),
     freshcrm.type_below_domains(oid),
     freshcrm.check_event_rollup(regclass, name[], name, interval, name[]),
     freshcrm.event_rollup_query(regclass, name[], name, interval, name[]),
@@ -416,6 +452,8 @@ GRANT EXECUTE ON FUNCTION
     freshcrm.event_rollup_merge(bytea, bytea),
     freshcrm.event_rollup_stats(bytea, int, int, timestamptz, timestamptz, freshcrm.lead_event_stats),
     freshcrm.event_rollup_stats_agg(bytea, int, int, timestamptz, timestamptz, freshcrm.lead_event_stats),
+    freshcrm.event_rollup_stats(bytea, int, int, timestamptz, timestamptz, bytea, uuid),
+    freshcrm.event_rollup_edges(uuid, text, timestamptz, timestamptz, timestamptz),
     freshcrm.event_rollup_cut(bytea, timestamptz, timestamptz),
     freshcrm.event_rollup_edge(interval, timestamptz), freshcrm.check_cutoffs(timestamptz, timestamptz),
     freshcrm.event_rollup_readable(regclass)

@@ -16,18 +16,6 @@ END;
 COMMENT ON FUNCTION freshcrm.next_due(freshcrm.matview, timestamptz) IS
 'when a schedule is due next after a time: the next time of its cron expression, and up to jitter later; NULL without one';
 
-CREATE FUNCTION freshcrm.is_watched(relation oid) RETURNS boolean
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT EXISTS (
-        SELECT FROM pg_trigger AS t
-         WHERE t.tgrelid = relation AND t.tgname = 'freshcrm_watch' AND t.tgenabled = 'A'
-           AND t.tgfoid = 'freshcrm.note_change()'::regprocedure);
-END;
-
-COMMENT ON FUNCTION freshcrm.is_watched(oid) IS 'whether a table has the trigger that takes note of its changes';
-
 -- What cannot be watched now may be later: it is tried again after each refresh.
 CREATE FUNCTION freshcrm.watch_sources(matview regclass, level text) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
@@ -40,7 +28,7 @@ BEGIN
     FOR source IN
         SELECT c.oid FROM freshcrm.matview_sources(matview) AS s
           JOIN pg_class AS c ON c.oid = ANY (s.sources)
-         WHERE s.never_skipped IS NULL AND c.relkind IN ('r', 'p') AND NOT freshcrm.is_watched(c.oid)
+         WHERE s.never_skipped IS NULL AND c.relkind IN ('r', 'p') AND freshcrm.watch_problem(c.oid) IS NOT NULL
          ORDER BY c.oid
     LOOP
         BEGIN
@@ -77,7 +65,10 @@ BEGIN
     FOR other IN SELECT m.matview::oid FROM freshcrm.matview AS m JOIN pg_class AS c ON c.oid = m.matview LOOP
         needed := needed || (SELECT s.sources FROM freshcrm.matview_sources(other) AS s);
     END LOOP;
-    FOR source IN SELECT t.oid FROM unnest(tables) AS t (oid) WHERE t.oid <> ALL (needed) AND freshcrm.is_watched(t.oid) LOOP
+    FOR source IN
+        SELECT DISTINCT t.tgrelid FROM pg_trigger AS t
+         WHERE t.tgrelid = ANY (tables) AND t.tgrelid <> ALL (needed) AND t.tgfoid = 'freshcrm.note_change()'::regprocedure
+    LOOP
         PERFORM freshcrm.unwatch_table(source);
     END LOOP;
 END
@@ -110,26 +101,26 @@ BEGIN
             END IF;
             RETURN true;
         EXCEPTION WHEN OTHERS THEN
-            wrong := format('pg_cron cannot be given its job: %s', SQLERRM);
+            wrong := format('The extension pg_cron cannot be given its job: %s.', SQLERRM);
             hint := 'pg_cron has to be in shared_preload_libraries, and cron.schedule() allowed for the owner of freshcrm; then call freshcrm.schedule() again.';
         END;
     ELSIF EXISTS (SELECT FROM freshcrm.tick_state WHERE ticked_at > clock_timestamp() - interval '5 minutes') THEN
         RETURN true;  -- Another scheduler is at work.
     ELSIF cron_database <> current_database() THEN
-        wrong := format('pg_cron is in database "%s"', cron_database);
+        wrong := format('The extension pg_cron is in database "%s".', cron_database);
         hint := format('There, call SELECT cron.schedule_in_database(%L, %L, %L, %L);',
                        'freshcrm-tick ' || current_database(), '* * * * *', command, current_database());
     ELSIF cron_database IS NOT NULL THEN
-        wrong := 'the extension pg_cron is not in this database';
+        wrong := 'The extension pg_cron is not in this database.';
         hint := 'Call CREATE EXTENSION pg_cron, then freshcrm.schedule() again.';
     ELSE
-        wrong := 'pg_cron is not installed';
+        wrong := 'The extension pg_cron is not in this database.';
         hint := format('Set shared_preload_libraries = ''pg_cron'' and cron.database_name = %L, restart, CREATE EXTENSION pg_cron, and call freshcrm.schedule() again; or let another scheduler call %s every minute.',
                        current_database(), command);
     END IF;
     RAISE NOTICE USING
         MESSAGE = 'nothing refreshes by schedule yet',
-        DETAIL = upper(left(wrong, 1)) || substr(wrong, 2) || '.',
+        DETAIL = wrong,
         HINT = hint;
     RETURN false;
 END
@@ -342,7 +333,6 @@ COMMENT ON FUNCTION freshcrm.schedule_all(name, text, text, interval, interval, 
 
 REVOKE ALL ON FUNCTION
     freshcrm.next_due(freshcrm.matview, timestamptz),
-    freshcrm.is_watched(oid),
     freshcrm.watch_sources(regclass, text),
     freshcrm.unwatch_sources(oid[]),
     freshcrm.ensure_tick_job(),

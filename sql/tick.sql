@@ -147,7 +147,12 @@ BEGIN ATOMIC
        AND (s.next_due <= at OR s.failures = 0 AND m.max_staleness IS NOT NULL AND CASE
            WHEN s.seen IS NULL OR s.system <> (SELECT system_identifier FROM pg_control_system())
            THEN coalesce(s.checked_at + m.max_staleness <= at, true)
-           ELSE freshcrm.first_unseen_change(s.seen, s.sources) + m.max_staleness <= at END);
+           -- Most have no change that is old enough, seen or not, which is found out for all of them at once.
+           ELSE s.matview IN (SELECT o.matview FROM freshcrm.matview AS n JOIN freshcrm.matview_state AS o ON o.matview = n.matview
+                               CROSS JOIN unnest(o.sources) AS r (oid)
+                               JOIN freshcrm.table_change AS t ON t.relation = r.oid
+                              WHERE t.changed_at <= at - n.max_staleness)
+               AND freshcrm.first_unseen_change(s.seen, s.sources) + m.max_staleness <= at END);
 END;
 
 COMMENT ON FUNCTION freshcrm.due_now(timestamptz, oid) IS
@@ -342,6 +347,7 @@ BEGIN
      WHERE h.matview = kept.matview AND h.status <> 'running'
        AND (h.id < kept.first OR h.started_at < oldest AND NOT (kept.registered AND h.id = kept.last));
     PERFORM freshcrm.prune_cron_history(at);
+    PERFORM freshcrm.forget_seen_changes();  -- of views that are refreshed by hand
 END
 $$;
 
@@ -390,6 +396,9 @@ BEGIN
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET LOCAL search_path = pg_catalog, pg_temp;
     refreshed := 0; unchanged := 0; failed := 0; skipped := 0;
+    IF pg_is_in_recovery() THEN
+        RETURN;  -- The primary does it.
+    END IF;
     shift := coalesce(at - clock_timestamp(), interval '0');
     FOR due IN SELECT * FROM freshcrm.begin_tick(clock_timestamp() + shift) LOOP
         run := NULL;
@@ -435,7 +444,7 @@ END
 $$;
 
 COMMENT ON PROCEDURE freshcrm.tick(timestamptz, integer, integer, integer, integer) IS
-'refreshes the materialized views that are due, each after those that it reads and in a transaction of its own, and returns what became of them; to be called every minute, not in a transaction block; another time than now is for tests';
+'refreshes the materialized views that are due, each after those that it reads and in a transaction of its own, and returns what became of them; to be called every minute by the owner of the extension, not in a transaction block; another time than now is for tests';
 
 REVOKE ALL ON PROCEDURE freshcrm.tick(timestamptz, integer, integer, integer, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION

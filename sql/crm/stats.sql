@@ -42,12 +42,13 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+  -- Cutoffs "once" are computed once a query, and not for each event.
   -- Of a lead that has no events.
   nothing CONSTANT text := 'ROW(0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0)::freshcrm.lead_event_stats';
   edges CONSTANT text := '({message_events.created_at} >= {14d} AND {message_events.created_at} < freshcrm.event_rollup_edge({bucket}, {14d})
       OR {message_events.created_at} >= {7d} AND {message_events.created_at} < freshcrm.event_rollup_edge({bucket}, {7d}))';
   event_stats CONSTANT text := 'freshcrm.lead_event_stats({message_events.direction}, {message_events.channel},
-      {message_events.created_at}, {14d}, {7d})';
+      {message_events.created_at}, {14d once}, {7d once})';
   names jsonb;
   rollup jsonb;
   of_user text;
@@ -76,30 +77,36 @@ BEGIN
      WHERE {message_events.lead_id} = ANY ($1) AND {message_events.user_id} IS NOT NULL
      GROUP BY {message_events.lead_id}';
   ELSE
-    -- OFFSET 0, so that a row is unpacked once and not for each of its columns; in the order of the rollup's index, so
-    -- that all leads need not be sorted afterwards.
+    -- The events in the edges are read first, all of them, and looked up by lead. OFFSET 0, so that a row is unpacked
+    -- once and not for each of its columns; in the order of the rollup's index, so that leads need not be sorted
+    -- afterwards.
     of_user := 'SELECT {rollup.lead_id} AS lead_id,
-          freshcrm.event_rollup_stats({rollup.events}, {direction}, {channel}, {14d}, {7d}, edges.stats) AS stats
+          freshcrm.event_rollup_stats({rollup.events}, {direction}, {channel}, {14d once}, {7d once}, (
+            SELECT freshcrm.event_rollup_edges({message_events.lead_id}, {message_events.direction}, {message_events.created_at}, {14d}, {7d})
+              FROM {message_events} AS message_events
+             WHERE {message_events.user_id} = $1 AND ($4 IS NULL OR {message_events.lead_id} = ANY ($4))
+               AND ' || edges || '), {rollup.lead_id}) AS stats
       FROM {rollup} AS rollup
-      LEFT JOIN (SELECT {message_events.lead_id} AS lead_id, ' || event_stats || ' AS stats
-                   FROM {message_events} AS message_events
-                  WHERE {message_events.user_id} = $1 AND ($4 IS NULL OR {message_events.lead_id} = ANY ($4))
-                    AND ' || edges || '
-                  GROUP BY {message_events.lead_id}) AS edges ON edges.lead_id = {rollup.lead_id}
      WHERE {rollup.user_id} = $1 AND ($4 IS NULL OR {rollup.lead_id} = ANY ($4))
        AND freshcrm.event_rollup_readable({source})
      ORDER BY {rollup.lead_id} OFFSET 0';
     of_named := 'SELECT FROM {rollup} AS rollup
                       WHERE {rollup.lead_id} = named.lead_id AND {rollup.user_id} = $1';
-    -- Of the few leads, those whose events a cutoff cuts are fewer still.
+    -- Of the few leads, those whose events a cutoff cuts are fewer still: of these alone the edges are read, each by
+    -- index. They must not overlap.
     of_leads := 'SELECT {rollup.lead_id} AS lead_id,
-          freshcrm.event_rollup_stats_agg({rollup.events}, {direction}, {channel}, {14d}, {7d}, edges.stats) AS stats
+          freshcrm.event_rollup_stats_agg({rollup.events}, {direction}, {channel}, {14d}, {7d},
+            CASE WHEN freshcrm.event_rollup_cut({rollup.events}, {14d}, {7d}) THEN (
+              SELECT freshcrm.lead_event_stats(event.direction, NULL, event.created_at, {14d}, {7d})
+                FROM (SELECT {14d} AS first, freshcrm.event_rollup_edge({bucket}, {14d}) AS behind
+                      UNION ALL
+                      SELECT greatest({7d}, freshcrm.event_rollup_edge({bucket}, {14d})), freshcrm.event_rollup_edge({bucket}, {7d})) AS edge,
+                     LATERAL (SELECT {message_events.direction} AS direction, {message_events.created_at} AS created_at
+                        FROM {message_events} AS message_events
+                       WHERE {message_events.lead_id} = {rollup.lead_id} AND {message_events.user_id} = {rollup.user_id}
+                         AND {message_events.created_at} >= edge.first AND {message_events.created_at} < edge.behind
+                      OFFSET 0) AS event) END) AS stats
       FROM {rollup} AS rollup
-      LEFT JOIN LATERAL (SELECT ' || event_stats || ' AS stats
-                   FROM {message_events} AS message_events
-                  WHERE {message_events.lead_id} = {rollup.lead_id} AND {message_events.user_id} = {rollup.user_id}
-                    AND freshcrm.event_rollup_cut({rollup.events}, {14d}, {7d})
-                    AND ' || edges || ') AS edges ON true
      WHERE {rollup.lead_id} = ANY ($1) AND freshcrm.event_rollup_readable({source})
      GROUP BY {rollup.lead_id}';
   END IF;
@@ -112,9 +119,11 @@ BEGIN
     LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
     BEGIN ATOMIC
       SELECT s.* FROM (
-        SELECT e.lead_id, (e.stats).total_events, (e.stats).inbound_total, (e.stats).outbound_total,
-               (e.stats).inbound_14d, (e.stats).outbound_14d, (e.stats).inbound_7d, (e.stats).outbound_7d,
-               (e.stats).last_inbound_at, (e.stats).last_outbound_at, (e.stats).channels
+        SELECT e.lead_id, freshcrm.lead_event_stats_count(e.stats, 1), freshcrm.lead_event_stats_count(e.stats, 2),
+               freshcrm.lead_event_stats_count(e.stats, 3), freshcrm.lead_event_stats_count(e.stats, 4),
+               freshcrm.lead_event_stats_count(e.stats, 5), freshcrm.lead_event_stats_count(e.stats, 6),
+               freshcrm.lead_event_stats_count(e.stats, 7), freshcrm.lead_event_stats_time(e.stats, 8),
+               freshcrm.lead_event_stats_time(e.stats, 9), freshcrm.lead_event_stats_channels(e.stats)
           FROM (' || of_user || ') AS e
         UNION ALL
         SELECT named.lead_id, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, NULL, NULL, 0
@@ -124,7 +133,7 @@ BEGIN
        WHERE freshcrm.check_cutoffs($2, $3)
        ORDER BY s.lead_id;
     END;';
-  EXECUTE freshcrm.crm_fill(template, columns, names || '{"14d": "$2", "7d": "$3"}');
+  EXECUTE freshcrm.crm_fill(template, columns, names || '{"14d": "$2", "7d": "$3", "14d once": "(SELECT $2)", "7d once": "(SELECT $3)"}');
   EXECUTE format('COMMENT ON FUNCTION %I.calculate_lead_event_stats(uuid, timestamptz, timestamptz, uuid[]) IS %L', schema,
     'Statistics of the events of a user, a row a lead, of all leads or of those named, which have a row without events, too; '
     'windows hold what is at their cutoff and after it.'
@@ -145,7 +154,8 @@ BEGIN
     END;';
   -- In hours: days have other lengths where clocks change, and the same events have the same score everywhere.
   EXECUTE freshcrm.crm_fill(template, columns,
-    names || '{"14d": "($2 - ''336 hours''::interval)", "7d": "($2 - ''168 hours''::interval)"}');
+    names || '{"14d": "($2 - ''336 hours''::interval)", "7d": "($2 - ''168 hours''::interval)",
+      "14d once": "(SELECT $2 - ''336 hours''::interval)", "7d once": "(SELECT $2 - ''168 hours''::interval)"}');
   EXECUTE format('COMMENT ON FUNCTION %I.p_score_batch(uuid[], timestamptz, jsonb) IS %L', schema,
     'The P-score of leads and the factors that made it (freshcrm.lead_score), of the events of all users and the lead''s status; '
     'an id that no lead has gives no row.'

@@ -10,12 +10,11 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
-#include <type_traits>
+
+#include "core/event_words.hpp"
 
 namespace freshcrm::core {
 
@@ -23,29 +22,9 @@ enum class Direction : std::uint8_t { kInbound, kOutbound, kOther };
 
 inline constexpr std::size_t kDirections = 3;
 
-namespace event_kind_internal {
-
-// `Size` bytes as an integer, the first one its least significant part.
-template <std::size_t Size>
-constexpr std::uint64_t Load(const char* bytes) noexcept {
-    if (!std::is_constant_evaluated() && std::endian::native == std::endian::little) {
-        std::uint64_t value = 0;
-        std::memcpy(&value, bytes, Size);
-        return value;
-    }
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < Size; ++i) {
-        value |= std::uint64_t{static_cast<std::uint8_t>(bytes[i])} << (8 * i);
-    }
-    return value;
-}
-
-}  // namespace event_kind_internal
-
 // "inbound" and "outbound"; all else is other. It is asked for every event, in which one follows
 // the other as it likes: so there is no branch between the two.
 constexpr Direction DirectionOf(std::string_view word) noexcept {
-    using event_kind_internal::Load;
     if (word.size() != 7 && word.size() != 8) {
         return Direction::kOther;
     }
@@ -54,9 +33,9 @@ constexpr Direction DirectionOf(std::string_view word) noexcept {
     constexpr std::uint64_t kSmall = 0x2020202020202020;
     // The first and the last four bytes: in seven there is one that is among both.
     const std::uint64_t bytes =
-        kSmall | (Load<4>(word.data()) | (Load<4>(word.data() + word.size() - 4) << 32));
-    constexpr std::uint64_t kInbound = Load<4>("inbo") | (Load<4>("ound") << 32);
-    constexpr std::uint64_t kOutbound = Load<8>("outbound");
+        kSmall | (LoadBytes<4>(word.data()) | (LoadBytes<4>(word.data() + word.size() - 4) << 32));
+    constexpr std::uint64_t kInbound = LoadBytes<4>("inbo") | (LoadBytes<4>("ound") << 32);
+    constexpr std::uint64_t kOutbound = LoadBytes<8>("outbound");
     const unsigned inbound = (word.size() == 7 ? 1U : 0U) & (bytes == kInbound ? 1U : 0U);
     const unsigned outbound = (word.size() == 8 ? 1U : 0U) & (bytes == kOutbound ? 1U : 0U);
     static_assert(static_cast<int>(Direction::kInbound) == 0 &&
@@ -64,9 +43,6 @@ constexpr Direction DirectionOf(std::string_view word) noexcept {
                   static_cast<int>(Direction::kOther) == 2);
     return static_cast<Direction>(2 - 2 * inbound - outbound);
 }
-
-// The longest word that can be known to any of these functions, in bytes: a longer one is other.
-inline constexpr std::size_t kLongestWord = 16;
 
 inline constexpr std::array<std::string_view, 45> kChannelNames{
     "call",     "chat",      "dm",     "email",     "event",    "facebook", "fax",     "form",
@@ -85,8 +61,12 @@ static_assert(kChannels < 64 && std::ranges::is_sorted(kChannelNames));
 inline constexpr unsigned kOtherChannel =
     std::ranges::lower_bound(kChannelNames, "other") - kChannelNames.begin();
 
+inline constexpr EventWords kChannelWords(kChannelNames);
+
 // The channel of that name, kOtherChannel when there is none.
-unsigned ChannelOf(std::string_view word) noexcept;
+[[gnu::always_inline]] inline unsigned ChannelOf(std::string_view word) noexcept {
+    return kChannelWords.Find(word, kOtherChannel);
+}
 
 // Whether a status says that a message did not reach anybody: "failed", "bounced", "undelivered" or
 // "rejected".

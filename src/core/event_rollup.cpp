@@ -1,7 +1,6 @@
 #include "core/event_rollup.hpp"
 
 #include <algorithm>
-#include <bit>
 
 #include "core/event_rollup_io.hpp"
 #include "core/pure.hpp"
@@ -11,37 +10,6 @@ namespace freshcrm::core {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
-enum Flag : std::uint8_t { kTimed = 1, kUntimed = 2, kBefore = 4, kAfter = 8, kAllFlags = 15 };
-
-std::uint64_t TakeCount(const std::uint8_t** at, const std::uint8_t* end) {
-    const std::uint64_t count = TakeVarint(at, end);
-    if (count == 0) {
-        throw CorruptRollup("a count is 0");
-    }
-    return count;
-}
-
-std::int64_t TakeTime(const std::uint8_t** at, const std::uint8_t* end) {
-    if (end - *at < 8) {
-        throw CorruptRollup("a time has no end");
-    }
-    std::int64_t time;
-    if constexpr (std::endian::native == std::endian::little) {
-        std::memcpy(&time, *at, sizeof(time));
-    } else {
-        std::uint64_t bits = 0;
-        for (unsigned i = 0; i < 8; ++i) {
-            bits |= std::uint64_t{(*at)[i]} << (8 * i);
-        }
-        time = static_cast<std::int64_t>(bits);
-    }
-    *at += 8;
-    if (time < kFirstTime || time >= kTimeEnd) {
-        throw CorruptRollup("a time is out of range");
-    }
-    return time;
-}
-
 std::uint8_t* PutTime(std::int64_t time, std::uint8_t* out) {
     for (unsigned i = 0; i < 8; ++i) {
         *out++ = static_cast<std::uint8_t>(static_cast<std::uint64_t>(time) >> (8 * i));
@@ -268,27 +236,7 @@ bool RollupReader::Next(Combination* c) {
         return false;
     }
     --left_;
-    const std::uint64_t size = TakeVarint(&at_, end_);
-    if (size >= static_cast<std::uint64_t>(end_ - at_)) {
-        throw CorruptRollup("a combination is longer than the value");
-    }
-    c->dimensions = {at_, static_cast<std::size_t>(size)};
-    at_ += size;
-    const std::uint8_t flags = *at_++;
-    if (flags == 0 || flags > kAllFlags) {
-        throw CorruptRollup("it has unknown flags");
-    }
-    c->untimed = c->before = c->after = c->timed = 0;
-    if (flags != kTimed) [[unlikely]] {
-        c->untimed = (flags & kUntimed) != 0 ? TakeCount(&at_, end_) : 0;
-        c->before = (flags & kBefore) != 0 ? TakeCount(&at_, end_) : 0;
-        c->after = (flags & kAfter) != 0 ? TakeCount(&at_, end_) : 0;
-    }
-    if ((flags & kTimed) != 0) {
-        c->timed = TakeCount(&at_, end_);
-        c->newest = TakeTime(&at_, end_);
-        c->oldest = TakeTime(&at_, end_);
-    }
+    TakeCombination(&at_, end_, c);
     return true;
 }
 

@@ -1,6 +1,7 @@
 // Varints, and the parts of a packed value (event_rollup.hpp).
 #pragma once
 
+#include <bit>
 #include <cstring>
 
 #include "core/event_rollup.hpp"
@@ -73,6 +74,69 @@ inline int CompareDimensions(Bytes one, Bytes other) {
     return one.size() < other.size() ? -1 : 1;
 }
 
+enum CombinationFlag : std::uint8_t {
+    kTimed = 1,
+    kUntimed = 2,
+    kBefore = 4,
+    kAfter = 8,
+    kAllFlags = 15
+};
+
+inline std::uint64_t TakeCount(const std::uint8_t** at, const std::uint8_t* end) {
+    const std::uint64_t count = TakeVarint(at, end);
+    if (count == 0) {
+        throw CorruptRollup("a count is 0");
+    }
+    return count;
+}
+
+inline std::int64_t TakeTime(const std::uint8_t** at, const std::uint8_t* end) {
+    if (end - *at < 8) {
+        throw CorruptRollup("a time has no end");
+    }
+    std::int64_t time;
+    if constexpr (std::endian::native == std::endian::little) {
+        std::memcpy(&time, *at, sizeof(time));
+    } else {
+        std::uint64_t bits = 0;
+        for (unsigned i = 0; i < 8; ++i) {
+            bits |= std::uint64_t{(*at)[i]} << (8 * i);
+        }
+        time = static_cast<std::int64_t>(bits);
+    }
+    *at += 8;
+    if (time < kFirstTime || time >= kTimeEnd) {
+        throw CorruptRollup("a time is out of range");
+    }
+    return time;
+}
+
+// Takes a combination off the front of [*at, end).
+[[gnu::always_inline]] inline void TakeCombination(const std::uint8_t** at, const std::uint8_t* end,
+                                                   Combination* c) {
+    const std::uint64_t size = TakeVarint(at, end);
+    if (size >= static_cast<std::uint64_t>(end - *at)) {
+        throw CorruptRollup("a combination is longer than the value");
+    }
+    c->dimensions = {*at, static_cast<std::size_t>(size)};
+    *at += size;
+    const std::uint8_t flags = *(*at)++;
+    if (flags == 0 || flags > kAllFlags) {
+        throw CorruptRollup("it has unknown flags");
+    }
+    c->untimed = c->before = c->after = c->timed = 0;
+    if (flags != kTimed) [[unlikely]] {
+        c->untimed = (flags & kUntimed) != 0 ? TakeCount(at, end) : 0;
+        c->before = (flags & kBefore) != 0 ? TakeCount(at, end) : 0;
+        c->after = (flags & kAfter) != 0 ? TakeCount(at, end) : 0;
+    }
+    if ((flags & kTimed) != 0) {
+        c->timed = TakeCount(at, end);
+        c->newest = TakeTime(at, end);
+        c->oldest = TakeTime(at, end);
+    }
+}
+
 std::uint8_t* PutCombination(const Combination& combination, std::uint8_t* out);
 
 inline constexpr std::int64_t kLowestBucket = kFirstTime / kNarrowestBucket - 1;
@@ -85,6 +149,14 @@ inline std::uint64_t ToZigzag(std::int64_t value) {
 
 inline std::int64_t FromZigzag(std::uint64_t value) {
     return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
+}
+
+// Whether the entry that begins with these two bytes has no more of them, as most do: it is of one
+// event, and they are the gap and the double of its combination.
+inline bool IsShortEntry(const std::uint8_t* at) {
+    std::uint16_t both;
+    std::memcpy(&both, at, sizeof(both));
+    return (both & (std::endian::native == std::endian::little ? 0x8180 : 0x8081)) == 0;
 }
 
 // Reads entries, which may be none.
@@ -115,6 +187,12 @@ class EntryReader {
             count = AddCounts(TakeVarint(&at_, end_), 2);
         }
         return true;
+    }
+
+    // Goes on behind entries that have been read without it, the last one of this bucket.
+    void ContinueAt(const std::uint8_t* at, std::int64_t last_bucket) {
+        at_ = at;
+        bucket = last_bucket;
     }
 
     const std::uint8_t* position() const { return at_; }

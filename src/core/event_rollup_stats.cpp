@@ -30,6 +30,28 @@ WholeBuckets WholeBucketsOf(const Cutoff& cutoff, std::int64_t width) {
                                   : WholeBuckets{bucket + 1, bucket};
 }
 
+// Those of both windows, which are the same for the values of all leads: they are kept, since
+// divisions are slow.
+class WindowMemory {
+  public:
+    const std::array<WholeBuckets, 2>& Get(const std::array<Cutoff, 2>& cutoffs,
+                                           std::int64_t width) {
+        if (width != width_ || cutoffs != cutoffs_) [[unlikely]] {
+            width_ = width;
+            cutoffs_ = cutoffs;
+            buckets_ = {WholeBucketsOf(cutoffs[0], width), WholeBucketsOf(cutoffs[1], width)};
+        }
+        return buckets_;
+    }
+
+  private:
+    std::int64_t width_ = 0;
+    std::array<Cutoff, 2> cutoffs_{};
+    std::array<WholeBuckets, 2> buckets_{};
+};
+
+WindowMemory window_memory;
+
 struct Kind {
     Direction direction;
     std::uint64_t channel;  // the bit of it, or none
@@ -86,8 +108,26 @@ class KindMemory {
         std::uint8_t bytes[kLongest];
 
         bool Is(Bytes dimensions) const {
-            return size == dimensions.size() &&
-                   (size == 0 || std::memcmp(bytes, dimensions.data(), size) == 0);
+            return size == dimensions.size() && Same(dimensions.data());
+        }
+
+        // Without a call for the sizes that most are of: eight bytes at a time, the last eight of
+        // which overlap.
+        bool Same(const std::uint8_t* other) const {
+            if (size < 8) {
+                return size == 0 || std::memcmp(bytes, other, size) == 0;
+            }
+            for (unsigned i = 0; i + 8U < size; i += 8) {
+                if (Load(bytes + i) != Load(other + i)) {
+                    return false;
+                }
+            }
+            return Load(bytes + size - 8) == Load(other + size - 8);
+        }
+        static std::uint64_t Load(const std::uint8_t* from) {
+            std::uint64_t value;
+            std::memcpy(&value, from, sizeof(value));
+            return value;
         }
     };
 
@@ -122,17 +162,12 @@ class KindMemory {
 
 void AddCombination(const Combination& c, const std::array<Cutoff, 2>& cutoffs,
                     LeadEvents::Counts* counts) {
-    counts->total += static_cast<std::int64_t>(c.timed);
-    counts->timed += static_cast<std::int64_t>(c.timed);
-    if (c.timed > 0) [[likely]] {
+    const std::uint64_t infinite = c.before + c.after;
+    counts->untimed += static_cast<std::int64_t>(c.untimed);
+    counts->timed += static_cast<std::int64_t>(c.timed + infinite);
+    if (c.timed > 0) {
         counts->last = std::max(counts->last, c.newest);
     }
-    const std::uint64_t infinite = c.before + c.after;
-    if (c.untimed + infinite == 0) [[likely]] {
-        return;
-    }
-    counts->total += static_cast<std::int64_t>(c.untimed + infinite);
-    counts->timed += static_cast<std::int64_t>(infinite);
     counts->last = c.after > 0 ? kAfterAllTime : counts->last;
     for (unsigned i = 0; i < 2; ++i) {
         if (!cutoffs[i].null) {
@@ -142,34 +177,112 @@ void AddCombination(const Combination& c, const std::array<Cutoff, 2>& cutoffs,
     }
 }
 
-// `directions` has that of each combination.
-void AddWindows(Bytes entries, std::span<const std::uint8_t> directions, std::int64_t width,
-                LeadEvents* events) {
-    const std::int64_t first[2] = {WholeBucketsOf(events->cutoffs[0], width).first,
-                                   WholeBucketsOf(events->cutoffs[1], width).first};
-    const std::int64_t oldest = std::min(first[0], first[1]);
-    std::int64_t counts[kDirections][2] = {};
-    EntryReader reader(entries);
-    while (reader.Next() && reader.bucket >= oldest) {
-        if (reader.combination >= directions.size()) {
+// Adds what is said of a combination, and takes it off the front of [*at, end). Returns its
+// direction.
+Direction AddFirstCombination(const std::uint8_t** at, const std::uint8_t* end, KindMemory* memory,
+                              LeadEvents* events) {
+    const std::uint8_t* p = *at;
+    const std::uint64_t size = TakeVarint(&p, end);
+    if (size < static_cast<std::uint64_t>(end - p) && p[size] == kTimed) [[likely]] {
+        // As nearly all are; its first time is passed over.
+        const Kind kind = memory->Get({p, static_cast<std::size_t>(size)});
+        p += size + 1;
+        const std::uint64_t timed = TakeCount(&p, end);
+        const std::int64_t newest = TakeTime(&p, end);
+        if (end - p < 8) {
+            throw CorruptRollup("a time has no end");
+        }
+        *at = p + 8;
+        LeadEvents::Counts& counts = events->Of(kind.direction);
+        counts.timed += static_cast<std::int64_t>(timed);
+        counts.last = std::max(counts.last, newest);
+        events->channels |= kind.channel;
+        return kind.direction;
+    }
+    Combination c;
+    TakeCombination(at, end, &c);
+    const Kind kind = memory->Get(c.dimensions);
+    AddCombination(c, events->cutoffs, &events->Of(kind.direction));
+    events->channels |= kind.channel;
+    return kind.direction;
+}
+
+// Counts events by direction, of which `directions` has that of each combination, from the newest
+// bucket on: as far as one asks.
+class WindowCounter {
+  public:
+    WindowCounter(Bytes entries, std::span<const std::uint8_t> directions)
+        : reader_(entries), directions_(directions) {}
+
+    // Goes on to the last entry of buckets from `first` on.
+    void CountFrom(std::int64_t first) {
+        const std::uint8_t* at = reader_.position();
+        const std::uint8_t* const end = at + reader_.rest().size();
+        std::int64_t bucket = reader_.bucket;
+        while (at != end) {
+            if (end - at < 2 || !IsShortEntry(at)) [[unlikely]] {
+                reader_.ContinueAt(at, bucket);
+                if (!CountLongEntry(first)) {
+                    return;
+                }
+                at = reader_.position();
+                bucket = reader_.bucket;
+                continue;
+            }
+            if (bucket - at[0] < first) {
+                break;
+            }
+            Count(at[1] >> 1, 1);
+            bucket -= at[0];
+            at += 2;
+        }
+        reader_.ContinueAt(at, bucket);
+    }
+
+    std::int64_t counts[kDirections] = {};
+
+  private:
+    void Count(std::uint64_t combination, std::uint64_t count) {
+        if (combination >= directions_.size()) [[unlikely]] {
             throw CorruptRollup("an entry is of no combination");
         }
-        std::int64_t(&of)[2] = counts[directions[reader.combination]];
-        const auto count = static_cast<std::int64_t>(reader.count);
-        of[0] += reader.bucket >= first[0] ? count : 0;
-        of[1] += reader.bucket >= first[1] ? count : 0;
+        counts[directions_[combination]] += static_cast<std::int64_t>(count);
     }
-    for (std::size_t i = 0; i < kDirections; ++i) {
-        events->directions[i].in_window[0] += counts[i][0];
-        events->directions[i].in_window[1] += counts[i][1];
+
+    // Whether it is of a bucket from `first` on, and has been counted.
+    [[gnu::noinline]] bool CountLongEntry(std::int64_t first) {
+        const EntryReader before = reader_;
+        reader_.Next();
+        if (reader_.bucket < first) {
+            reader_ = before;
+            return false;
+        }
+        Count(reader_.combination, reader_.count);
+        return true;
+    }
+
+    EntryReader reader_;
+    std::span<const std::uint8_t> directions_;
+};
+
+void AddWindows(Bytes entries, std::span<const std::uint8_t> directions, std::int64_t width,
+                LeadEvents* events) {
+    const auto& buckets = window_memory.Get(events->cutoffs, width);
+    const unsigned narrow = buckets[0].first > buckets[1].first ? 0 : 1;
+    WindowCounter counter(entries, directions);
+    for (const unsigned window : {narrow, 1 - narrow}) {
+        counter.CountFrom(buckets[window].first);
+        for (std::size_t i = 0; i < kDirections; ++i) {
+            events->directions[i].in_window[window] += counter.counts[i];
+        }
     }
 }
 
 }  // namespace
 
-void AddRollup(Bytes value, const KindDimensions& dimensions, LeadEvents* events) {
+std::int64_t AddRollup(Bytes value, const KindDimensions& dimensions, LeadEvents* events) {
     static KindMemory memory;
-    RollupReader reader(value);
+    const RollupReader reader(value);
     const RollupShape& shape = reader.shape();
     if (dimensions.direction >= shape.dimensions || dimensions.channel >= shape.dimensions) {
         throw CorruptRollup("it has fewer dimensions");
@@ -182,22 +295,22 @@ void AddRollup(Bytes value, const KindDimensions& dimensions, LeadEvents* events
         directions = many.data();
     }
     memory.Begin(shape.dimensions, dimensions);
-    Combination c{};
-    for (std::size_t i = 0; reader.Next(&c); ++i) {
-        const Kind kind = memory.Get(c.dimensions);
-        directions[i] = static_cast<std::uint8_t>(kind.direction);
-        events->channels |= kind.channel;
-        AddCombination(c, events->cutoffs, &events->Of(kind.direction));
+    const Bytes rest = reader.rest();
+    const std::uint8_t* at = rest.data();
+    const std::uint8_t* const end = at + rest.size();
+    for (std::size_t i = 0; i < reader.combinations(); ++i) {
+        directions[i] = static_cast<std::uint8_t>(AddFirstCombination(&at, end, &memory, events));
     }
-    AddWindows(reader.rest(), {directions, static_cast<std::size_t>(reader.combinations())},
+    AddWindows({at, end}, {directions, static_cast<std::size_t>(reader.combinations())},
                shape.width, events);
+    return shape.width;
 }
 
 bool HasEdges(Bytes value, const std::array<Cutoff, 2>& cutoffs) {
     RollupReader reader(value);
     const std::int64_t width = reader.shape().width;
-    const std::int64_t edges[2] = {WholeBucketsOf(cutoffs[0], width).edge,
-                                   WholeBucketsOf(cutoffs[1], width).edge};
+    const auto& buckets = window_memory.Get(cutoffs, width);
+    const std::int64_t edges[2] = {buckets[0].edge, buckets[1].edge};
     Combination passed{};
     while (reader.Next(&passed)) {
     }
@@ -215,9 +328,8 @@ bool HasEdges(Bytes value, const std::array<Cutoff, 2>& cutoffs) {
 }
 
 void AddEdges(const EdgeCounts& edges, std::int64_t width, LeadEvents* events) {
-    const std::int64_t first = WholeBucketsOf(events->cutoffs[0], width).edge;
-    const bool same_bucket =
-        first != kNoBucket && first == WholeBucketsOf(events->cutoffs[1], width).edge;
+    const auto& buckets = window_memory.Get(events->cutoffs, width);
+    const bool same_bucket = buckets[0].edge != kNoBucket && buckets[0].edge == buckets[1].edge;
     const auto add = [&](Direction direction, const std::array<std::int64_t, 2>& counts) {
         std::array<std::int64_t, 2>& in_window = events->Of(direction).in_window;
         // The bucket that the later cutoff cuts alone is whole in the window of the earlier one.

@@ -43,7 +43,7 @@ void LeadEvents::Merge(const LeadEvents& other) {
     for (std::size_t i = 0; i < directions.size(); ++i) {
         Counts& mine = directions[i];
         const Counts& its = other.directions[i];
-        mine.total += its.total;
+        mine.untimed += its.untimed;
         mine.timed += its.timed;
         for (std::size_t window = 0; window < mine.in_window.size(); ++window) {
             mine.in_window[window] += its.in_window[window];

@@ -38,10 +38,12 @@ struct Cutoff {
 // is a few additions, without a branch that its values decide.
 struct LeadEvents {
     struct Counts {
-        std::int64_t total = 0;
+        std::int64_t untimed = 0;
         std::int64_t timed = 0;  // with a time
         std::array<std::int64_t, 2> in_window{};
         std::int64_t last = kMinusInfinity;  // of those with a time
+
+        std::int64_t total() const { return untimed + timed; }
     };
 
     std::array<Cutoff, 2> cutoffs;
@@ -55,7 +57,6 @@ struct LeadEvents {
 
     void Add(Direction direction, std::int64_t at) {
         Counts& counts = Of(direction);
-        ++counts.total;
         ++counts.timed;
         for (std::size_t window = 0; window < cutoffs.size(); ++window) {
             const unsigned open = cutoffs[window].null ? 0 : 1;
@@ -63,7 +64,15 @@ struct LeadEvents {
         }
         counts.last = std::max(counts.last, at);
     }
-    void AddWithoutTime(Direction direction) { ++Of(direction).total; }
+    // The same where no cutoff is null.
+    void AddToOpenWindows(Direction direction, std::int64_t at) {
+        Counts& counts = Of(direction);
+        ++counts.timed;
+        counts.in_window[0] += at >= cutoffs[0].at ? 1 : 0;
+        counts.in_window[1] += at >= cutoffs[1].at ? 1 : 0;
+        counts.last = std::max(counts.last, at);
+    }
+    void AddWithoutTime(Direction direction) { ++Of(direction).untimed; }
     void AddChannel(unsigned channel) { channels |= std::uint64_t{1} << channel; }
 
     // Of the same cutoffs.

@@ -33,6 +33,19 @@ inline std::string_view WordOf(Datum value) {
     return {VARDATA_ANY(word), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(word))};
 }
 
+// Whether a value of type text has the header of one byte that all short ones have where they are
+// stored, and lies right behind it (VARATT_IS_1B, and not VARATT_IS_1B_E).
+inline bool IsShortWord(Datum value) {
+    const unsigned header = *reinterpret_cast<const std::uint8_t*>(DatumGetPointer(value));
+    return (header & 1) != 0 && header != 1;
+}
+
+// WordOf() a short word.
+inline std::string_view ShortWordOf(Datum value) {
+    const auto* word = reinterpret_cast<const varlena*>(DatumGetPointer(value));
+    return {VARDATA_1B(word), static_cast<std::size_t>(VARSIZE_1B(word) - VARHDRSZ_SHORT)};
+}
+
 // NULL is no known direction.
 inline core::Direction DirectionArgument(FunctionCallInfo fcinfo, int argument) {
     return PG_ARGISNULL(argument) ? core::Direction::kOther

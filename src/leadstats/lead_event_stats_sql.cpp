@@ -8,6 +8,10 @@
 #include "leadstats/result_row.hpp"
 #include "pg/aggregate.hpp"
 #include "pg/entry.hpp"
+
+extern "C" {
+#include "utils/typcache.h"
+}
 // The standard library after the server's headers.
 #include <cstring>
 #include <new>
@@ -40,14 +44,81 @@ core::LeadEvents* NewLeadEvents(MemoryContext context) {
     return events;
 }
 
+// Whether something is NULL, among the arguments or the cutoffs: with one question, as hardly
+// anything ever is.
+bool HasNull(FunctionCallInfo fcinfo, const core::LeadEvents& events) {
+    const NullableDatum* args = fcinfo->args;
+    return (static_cast<unsigned>(args[1].isnull) | static_cast<unsigned>(args[2].isnull) |
+            static_cast<unsigned>(args[3].isnull) | static_cast<unsigned>(args[4].isnull) |
+            static_cast<unsigned>(args[5].isnull) | static_cast<unsigned>(events.cutoffs[0].null) |
+            static_cast<unsigned>(events.cutoffs[1].null)) != 0;
+}
+
+// Of direction and channel, which are not NULL.
+bool HasShortWords(FunctionCallInfo fcinfo) {
+    return leadstats::IsShortWord(fcinfo->args[1].value) &&
+           leadstats::IsShortWord(fcinfo->args[2].value);
+}
+
+// The attribute of that number, from 0, which is to be one of `first` to `last`, of the
+// freshcrm.lead_event_stats that the first argument is. A call site has checked the type once it
+// has its fn_extra.
+Datum Attribute(FunctionCallInfo fcinfo, int first, int last, int column) {
+    HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(0);
+    if (fcinfo->flinfo->fn_extra == nullptr) {
+        TupleDesc desc =
+            lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+        leadstats::CheckStatsType(desc);
+        ReleaseTupleDesc(desc);
+        fcinfo->flinfo->fn_extra = fcinfo->flinfo;
+    }
+    if (column < first || column > last) {
+        throw pg::Error(ERRCODE_INVALID_PARAMETER_VALUE, "lead_event_stats has no such attribute")
+            .Hint("Attributes of this kind are numbers " + std::to_string(first + 1) + " to " +
+                  std::to_string(last + 1) + ".");
+    }
+    const NullableDatum value = leadstats::StatsAttribute(row, column);
+    fcinfo->isnull = value.isnull;
+    return value.value;
+}
+
+// The same of a row as nearly all are: it lies where the pointer points to, and has no NULL.
+template <int First, int Last>
+bool UsualAttribute(FunctionCallInfo fcinfo, Datum* result) noexcept {
+    const int column = First == Last ? First : DatumGetInt32(fcinfo->args[1].value) - 1;
+    const auto* row =
+        reinterpret_cast<const HeapTupleHeaderData*>(DatumGetPointer(fcinfo->args[0].value));
+    if (fcinfo->flinfo->fn_extra == nullptr || column < First || column > Last ||
+        VARATT_IS_EXTENDED(row) || !leadstats::HasNoNull(row)) [[unlikely]] {
+        return false;
+    }
+    *result = leadstats::AttributeWithoutNull(row, column);
+    return true;
+}
+
 bool SameCutoffs(FunctionCallInfo fcinfo, const core::LeadEvents& events) {
     return leadstats::CutoffArgument(fcinfo, 4) == events.cutoffs[0] &&
            leadstats::CutoffArgument(fcinfo, 5) == events.cutoffs[1];
 }
 
+// Adds an event as nearly all are.
+bool AddUsual(FunctionCallInfo fcinfo, Datum* result) noexcept {
+    auto* events = pg::StateArgument<core::LeadEvents>(fcinfo, 0);
+    if (events == nullptr || !pg::InAggregate(fcinfo) || HasNull(fcinfo, *events) ||
+        !HasShortWords(fcinfo) || PG_GETARG_TIMESTAMPTZ(4) != events->cutoffs[0].at ||
+        PG_GETARG_TIMESTAMPTZ(5) != events->cutoffs[1].at) [[unlikely]] {
+        return false;
+    }
+    events->AddChannel(core::ChannelOf(leadstats::ShortWordOf(fcinfo->args[2].value)));
+    events->AddToOpenWindows(core::DirectionOf(leadstats::ShortWordOf(fcinfo->args[1].value)),
+                             PG_GETARG_TIMESTAMPTZ(3));
+    *result = PointerGetDatum(events);
+    return true;
+}
+
 }  // namespace
 
-FRESHCRM_FUNCTION(freshcrm_lead_event_stats_add) {
+FRESHCRM_FUNCTION_WITH_SHORTCUT(freshcrm_lead_event_stats_add, AddUsual) {
     auto* events = pg::StateArgument<core::LeadEvents>(fcinfo, 0);
     if (events == nullptr || !pg::InAggregate(fcinfo)) {
         events = Start(fcinfo);
@@ -116,4 +187,22 @@ FRESHCRM_FUNCTION(freshcrm_lead_event_stats_final) {
     const auto* events = pg::StateArgument<core::LeadEvents>(fcinfo, 0);
     static constexpr core::LeadEvents kNone{};
     return leadstats::MakeLeadEventStats(fcinfo, events != nullptr ? *events : kNone);
+}
+
+FRESHCRM_FUNCTION_WITH_SHORTCUT(freshcrm_lead_event_stats_count,
+                                (UsualAttribute<leadstats::kTotalEvents, leadstats::kOutbound7d>)) {
+    return Attribute(fcinfo, leadstats::kTotalEvents, leadstats::kOutbound7d,
+                     PG_GETARG_INT32(1) - 1);
+}
+
+FRESHCRM_FUNCTION_WITH_SHORTCUT(
+    freshcrm_lead_event_stats_time,
+    (UsualAttribute<leadstats::kLastInboundAt, leadstats::kLastOutboundAt>)) {
+    return Attribute(fcinfo, leadstats::kLastInboundAt, leadstats::kLastOutboundAt,
+                     PG_GETARG_INT32(1) - 1);
+}
+
+FRESHCRM_FUNCTION_WITH_SHORTCUT(freshcrm_lead_event_stats_channels,
+                                (UsualAttribute<leadstats::kChannels, leadstats::kChannels>)) {
+    return Attribute(fcinfo, leadstats::kChannels, leadstats::kChannels, leadstats::kChannels);
 }

@@ -3,6 +3,11 @@
 
 #include "core/event_stats.hpp"
 #include "pg/postgres.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "access/tupmacs.h"
+}
 // The standard library after the server's headers.
 #include <array>
 #include <optional>
@@ -44,5 +49,42 @@ Datum MakeResult(FunctionCallInfo fcinfo, ResultRow<Columns>* row) {
 
 // A value of type freshcrm.lead_event_stats, which the function called returns.
 Datum MakeLeadEventStats(FunctionCallInfo fcinfo, const core::LeadEvents& events);
+
+// The columns of freshcrm.lead_event_stats.
+enum StatsColumn : int {
+    kTotalEvents,
+    kInboundTotal,
+    kOutboundTotal,
+    kInbound14d,
+    kOutbound14d,
+    kInbound7d,
+    kOutbound7d,
+    kLastInboundAt,
+    kLastOutboundAt,
+    kChannels,
+    kStatsColumns,
+};
+
+// Raises 42804 when the type is not as the extension has made it: an owner of the type may alter
+// it.
+void CheckStatsType(TupleDesc desc);
+
+// The value of a column; `row` is of the type that has been checked. All columns are of eight bytes
+// and aligned, but the last one, which is of four: so where one is depends on NULLs alone.
+NullableDatum StatsAttribute(HeapTupleHeader row, int column);
+
+// Whether the row is of the size that it has without NULLs, and the value of a column of such a
+// row.
+inline bool HasNoNull(const HeapTupleHeaderData* row) {
+    constexpr int kHeader = MAXALIGN(SizeofHeapTupleHeader);
+    return (row->t_infomask & HEAP_HASNULL) == 0 && row->t_hoff == kHeader &&
+           HeapTupleHeaderGetNatts(row) == kStatsColumns &&
+           HeapTupleHeaderGetDatumLength(row) == kHeader + 8 * kChannels + 4;
+}
+inline Datum AttributeWithoutNull(const HeapTupleHeaderData* row, int column) {
+    const char* value = reinterpret_cast<const char*>(row) + MAXALIGN(SizeofHeapTupleHeader) +
+                        8 * static_cast<std::size_t>(column);
+    return fetch_att(value, true, column == kChannels ? 4 : 8);
+}
 
 }  // namespace freshcrm::leadstats

@@ -1,6 +1,7 @@
 // SQL: statistics of leads from packed events, and what functions over them ask.
 #include "core/event_rollup_stats.hpp"
 #include "leadstats/arguments.hpp"
+#include "leadstats/edges.hpp"
 #include "leadstats/result_row.hpp"
 #include "leadstats/rollup.hpp"
 #include "pg/aggregate.hpp"
@@ -55,15 +56,19 @@ core::EdgeCounts EdgesOf(HeapTupleHeader stats) {
     return {{counts[0], counts[2]}, {counts[1], counts[3]}};
 }
 
-// Of the arguments from `argument` on: events, direction, channel, and the edges behind the
-// cutoffs.
-void AddRollup(FunctionCallInfo fcinfo, int argument, core::LeadEvents* events) {
+// Of the arguments from `argument` on: events, direction, channel. Returns the width of buckets.
+std::int64_t AddEvents(FunctionCallInfo fcinfo, int argument, core::LeadEvents* events) {
     const core::KindDimensions places = PlacesArguments(fcinfo, argument + 1);
     const core::Bytes value = leadstats::BytesOf(PG_GETARG_BYTEA_PP(argument));
-    leadstats::Reading([&] { core::AddRollup(value, places, events); });
+    return leadstats::Reading([&] { return core::AddRollup(value, places, events); });
+}
+
+// Likewise, and the edges behind the cutoffs.
+void AddRollup(FunctionCallInfo fcinfo, int argument, core::LeadEvents* events) {
+    const std::int64_t width = AddEvents(fcinfo, argument, events);
     if (!PG_ARGISNULL(argument + 5)) {
         const core::EdgeCounts edges = EdgesOf(PG_GETARG_HEAPTUPLEHEADER(argument + 5));
-        core::AddEdges(edges, core::RollupReader(value).shape().width, events);
+        core::AddEdges(edges, width, events);
     }
 }
 
@@ -76,6 +81,22 @@ FRESHCRM_FUNCTION(freshcrm_event_rollup_stats) {
     core::LeadEvents events{};
     events.cutoffs = CutoffArguments(fcinfo, 3);
     AddRollup(fcinfo, 0, &events);
+    return leadstats::MakeLeadEventStats(fcinfo, events);
+}
+
+FRESHCRM_FUNCTION(freshcrm_event_rollup_stats_of_lead) {
+    if (PG_ARGISNULL(0)) {
+        PG_RETURN_NULL();
+    }
+    core::LeadEvents events{};
+    events.cutoffs = CutoffArguments(fcinfo, 3);
+    const std::int64_t width = AddEvents(fcinfo, 0, &events);
+    if (!PG_ARGISNULL(5) && !PG_ARGISNULL(6)) {
+        auto* table = reinterpret_cast<leadstats::EdgeBytes*>(PG_GETARG_BYTEA_P(5));
+        const core::EdgeCounts edges = core::EdgesOf(leadstats::CheckedEdgeSlots(table),
+                                                     leadstats::LeadKeyOf(PG_GETARG_UUID_P(6)));
+        core::AddEdges(edges, width, &events);
+    }
     return leadstats::MakeLeadEventStats(fcinfo, events);
 }
 

@@ -105,3 +105,25 @@ void RelcacheEntry(Datum, Oid relid) {
         return freshcrm::pg::Enter([&] { return name##_body(fcinfo); }); \
     }                                                                    \
     static Datum name##_body([[maybe_unused]] FunctionCallInfo fcinfo)
+
+// The same with a way out in front, for what is called for every row: `shortcut` is called first,
+// with the arguments and a pointer to the result, and returns whether it has set it. It is noexcept
+// and calls nothing of the server that may raise, so that it needs nothing of what Enter() does.
+//
+//     static bool Shortcut(FunctionCallInfo fcinfo, Datum* result) noexcept {…}
+//     FRESHCRM_FUNCTION_WITH_SHORTCUT(freshcrm_event_add, Shortcut) {…}
+#define FRESHCRM_FUNCTION_WITH_SHORTCUT(name, shortcut)                    \
+    extern "C" {                                                           \
+    PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);                              \
+    PG_FUNCTION_INFO_V1(name);                                             \
+    }                                                                      \
+    static Datum name##_body(FunctionCallInfo fcinfo);                     \
+    [[gnu::noinline]] static Datum name##_entry(FunctionCallInfo fcinfo) { \
+        return freshcrm::pg::Enter([&] { return name##_body(fcinfo); });   \
+    }                                                                      \
+    extern "C" Datum name(PG_FUNCTION_ARGS) {                              \
+        Datum result;                                                      \
+        static_assert(noexcept(shortcut(fcinfo, &result)));                \
+        return shortcut(fcinfo, &result) ? result : name##_entry(fcinfo);  \
+    }                                                                      \
+    static Datum name##_body([[maybe_unused]] FunctionCallInfo fcinfo)

@@ -36,7 +36,7 @@ void RunKept(KeptStatement* statement, Oid owner, Datum* values, const char* nul
     }
     PushFreshSnapshot();
     const int result = SPI_execute_snapshot(statement->plan, values, nulls, GetActiveSnapshot(),
-                                            InvalidSnapshot, reads, false, 0);
+                                            InvalidSnapshot, reads, true, 0);
     PopActiveSnapshot();
     if (result < 0) {
         elog(ERROR, "could not run \"%s\": %s", statement->sql, SPI_result_code_string(result));

@@ -1,19 +1,18 @@
 #include "refresh/likely_key.hpp"
 
 #include "pg/relabel.hpp"
+#include "refresh/unique_columns.hpp"
 #include "refresh/view_query.hpp"
 
 extern "C" {
 #include "access/relation.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "nodes/bitmapset.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/fmgroids.h"
-#include "utils/syscache.h"
 }
 
 namespace freshcrm::refresh {
@@ -48,43 +47,16 @@ struct From {
 
 Key KeyOfQuery(Query* query);
 
-bool IsNotNull(Relation table, const Form_pg_index index) {
-    for (int i = 0; i < index->indnkeyatts; ++i) {
-        const AttrNumber attnum = index->indkey.values[i];
-        if (attnum <= 0 || !TupleDescAttr(RelationGetDescr(table), attnum - 1)->attnotnull) {
-            return false;
-        }
-    }
-    return true;
-}
-
 Key KeyOfTable(Relation table) {
-    Key found = kUnknown;
-    ListCell* cell;
-    foreach (cell, RelationGetIndexList(table)) {
-        HeapTuple row = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
-        if (!HeapTupleIsValid(row)) {
-            continue;
-        }
-        const auto* index = reinterpret_cast<Form_pg_index>(GETSTRUCT(row));
-        if (index->indisunique && index->indisvalid && (index->indisprimary || !found.known) &&
-            heap_attisnull(row, Anum_pg_index_indpred, nullptr) &&
-            IsNotNull(table, const_cast<Form_pg_index>(index))) {
-            found = {true, NIL};
-            for (int i = 0; i < index->indnkeyatts; ++i) {
-                found.columns = lappend_int(found.columns, index->indkey.values[i]);
-            }
-        }
-        ReleaseSysCache(row);
-    }
-    return found;
+    List* columns = UniqueColumns(table);
+    return columns == NIL ? kUnknown : Key{true, columns};
 }
 
 Key KeyOfRelation(const RangeTblEntry* entry) {
     check_stack_depth();
     Relation relation = relation_open(entry->relid, AccessShareLock);
     const char kind = relation->rd_rel->relkind;
-    const Key key = kind == RELKIND_VIEW ? KeyOfQuery(QueryOf(relation))
+    const Key key = kind == RELKIND_VIEW ? KeyOfQuery(QueryOf(entry->relid))
                     : kind == RELKIND_RELATION && entry->inh && has_subclass(entry->relid)
                         ? kUnknown
                         : KeyOfTable(relation);
@@ -421,9 +393,7 @@ Key KeyOfQuery(Query* query) {
 }  // namespace
 
 List* LikelyKey(Oid matview) {
-    Relation relation = relation_open(matview, AccessShareLock);
-    Query* query = QueryOf(relation);
-    relation_close(relation, NoLock);
+    Query* query = QueryOf(matview);
     const Key key = KeyOfQuery(query);
     if (key.known && key.columns == NIL && query->targetList != NIL) {
         return list_make1_int(1);

@@ -90,7 +90,7 @@ bool IsBloated(Relation matview) {
         return false;
     }
     // Negative: unknown.
-    const double analyzed = static_cast<double>(matview->rd_rel->reltuples);
+    const auto analyzed = static_cast<double>(matview->rd_rel->reltuples);
     const double rows = Max(analyzed, StatisticOf(pg_stat_get_live_tuples, matview));
     // After a reset of the statistics there are few rows of either kind.
     if (StatisticOf(pg_stat_get_dead_tuples, matview) > kBloat * Max(rows, kFewRows)) {

@@ -225,7 +225,7 @@ void NoteNode(Node* node, const Level* level) {
 void NoteLevel(const Level* level);
 
 bool NoteBelow(Node* node, void* arg) {
-    auto* level = static_cast<const Level*>(arg);
+    const auto* level = static_cast<const Level*>(arg);
     if (node == nullptr) {
         return false;
     }

@@ -8,7 +8,6 @@
 
 extern "C" {
 #include "access/genam.h"
-#include "access/relation.h"
 #include "access/table.h"
 #include "access/transam.h"
 #include "catalog/catalog.h"
@@ -163,15 +162,13 @@ bool NoteEntries(Node* node, void* arg) {
 void ReadView(Gathering* gathering, Oid relid) {
     check_stack_depth();
     gathering->views = lappend_oid(gathering->views, relid);
-    Relation view = relation_open(relid, AccessShareLock);
     HeapTuple rule =
         SearchSysCache2(RULERELNAME, ObjectIdGetDatum(relid), CStringGetDatum("_RETURN"));
     if (HeapTupleIsValid(rule)) {
         gathering->fingerprint->AddRow(relid, rule);
         ReleaseSysCache(rule);
     }
-    Query* query = QueryOf(view);
-    relation_close(view, NoLock);
+    Query* query = QueryOf(relid);
 
     const Oid outer = gathering->reading;
     gathering->reading = relid;
@@ -181,18 +178,16 @@ void ReadView(Gathering* gathering, Oid relid) {
 }
 
 Oid OwnerOfMatview(Oid matview) {
-    if (get_rel_relkind(matview) == '\0') {
+    const char kind = get_rel_relkind(matview);
+    if (kind == '\0') {
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
                         errmsg("relation with OID %u does not exist", matview)));
     }
-    Relation relation = relation_open(matview, AccessShareLock);
-    if (relation->rd_rel->relkind != RELKIND_MATVIEW) {
+    if (kind != RELKIND_MATVIEW) {
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                         errmsg("%s is not a materialized view", pg::RelationForMessage(matview))));
     }
-    const Oid owner = relation->rd_rel->relowner;
-    relation_close(relation, NoLock);
-    return owner;
+    return pg::OwnerOfRelation(matview);
 }
 
 }  // namespace

@@ -25,8 +25,8 @@ struct Sources {
     core::Sha256Digest definition;
 };
 
-// Raises 42809 for what is not a materialized view. Takes ACCESS SHARE locks on it and the views in
-// it to the end of the transaction. Runs nothing of a user's.
+// Raises 42809 for what is not a materialized view. Waits for no locks and keeps none. Runs nothing
+// of a user's.
 //
 // The settings are those of the session: to be called under the settings of the refresh, and before
 // the snapshot that the refresh reads with is taken. What changes in between then makes the next

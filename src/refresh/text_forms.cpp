@@ -196,7 +196,7 @@ void NoteInput(Oid type, Outside* found) {
     if (MeansToday(type)) {
         return NoteReason(
             found,
-            psprintf("it reads text as %s, which \"now\" and \"today\" are, too",
+            psprintf(R"(it reads text as %s, which "now" and "today" are, too)",
                      format_type_be(type)),
             "Use to_date() or to_timestamp() with a format, or an IMMUTABLE function of your own.");
     }

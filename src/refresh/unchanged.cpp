@@ -2,8 +2,10 @@
 
 #include "refresh/sources.hpp"
 #include "watch/changes.hpp"
+#include "watch/watching.hpp"
 
 extern "C" {
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 }
 
@@ -15,13 +17,29 @@ namespace {
 
 // Whether the rows of the view follow from what is watched.
 bool CanBeKnown(const Sources& sources) {
+    if (sources.never_skipped != nullptr) {
+        return false;
+    }
     ListCell* cell;
-    foreach (cell, sources.problems) {
-        if (lfirst(cell) != nullptr) {
+    foreach (cell, sources.tables) {
+        if (watch::WatchProblem(lfirst_oid(cell)) != nullptr) {
             return false;
         }
     }
-    return sources.never_skipped == nullptr;
+    return true;
+}
+
+// Somebody truncates or alters one of them. A refresh waits for that, as long as the view's
+// lock_timeout says; the question whether there is anything to refresh does not.
+bool IsAnyLocked(const List* tables) {
+    ListCell* cell;
+    foreach (cell, tables) {
+        if (!ConditionalLockRelationOid(lfirst_oid(cell), AccessShareLock)) {
+            return true;
+        }
+        UnlockRelationOid(lfirst_oid(cell), AccessShareLock);
+    }
+    return false;
 }
 
 bytea* DefinitionOf(const Sources& sources) {
@@ -45,7 +63,8 @@ bool IsUnchanged(Oid matview) {
         return false;
     }
     const Sources sources = ReadSources(matview);
-    if (!CanBeKnown(sources) || !SameBytes(seen.definition, DefinitionOf(sources))) {
+    if (IsAnyLocked(sources.tables) || !CanBeKnown(sources) ||
+        !SameBytes(seen.definition, DefinitionOf(sources))) {
         return false;
     }
     const Datum snapshot = DirectFunctionCall1(pg_snapshot_in, CStringGetDatum(seen.snapshot));

@@ -9,7 +9,8 @@ extern "C" {
 
 namespace freshcrm::refresh {
 
-// A copy of the query of a view or materialized view, as the relation cache has it.
-Query* QueryOf(Relation view);
+// A copy of the query of a view or materialized view. Does not wait for locks: a refresh that is
+// not concurrent would keep out who only wants to know what the view is made of.
+Query* QueryOf(Oid view);
 
 }  // namespace freshcrm::refresh

@@ -129,7 +129,9 @@ bool FindUnseenChange(Datum seen, const List* relations, TimestampTz* at) {
         ReadChanges(&reader, lfirst_oid(cell));
     }
     table_close(reader.table, AccessShareLock);
-    *at = reader.at;
+    if (at != nullptr) {
+        *at = reader.at;
+    }
     return reader.found;
 }
 

@@ -75,8 +75,8 @@ void NoteUnlockedChange(Oid table);
 bool SeeChanges(const List* relations, Datum* seen);
 
 // Whether a change of one of the relations is committed, or made by this transaction, and not seen;
-// *at is when the first of them was recorded. It is in the latest state, whatever the isolation
-// level.
+// *at, unless `at` is null, is when the first of them was recorded. It is in the latest state,
+// whatever the isolation level.
 bool FirstUnseenChange(Datum seen, const List* relations, TimestampTz* at);
 
 // Deletes what all refreshes have seen, unless one is under way. Returns how many rows.

@@ -1,5 +1,5 @@
 -- schedule(), unschedule(), schedule_all(): what they accept, from whom, and what they leave behind.
-SELECT * FROM no_plan();
+SELECT plan(94);
 SET client_min_messages = error;
 SET TimeZone = 'Europe/Berlin';
 CREATE SCHEMA crm;
@@ -118,6 +118,23 @@ SELECT throws_ok($$SELECT freshcrm.schedule('crm.totals', '* * * * *')$$, '42501
 SELECT throws_ok($$SELECT freshcrm.unschedule('crm.totals')$$, '42501', 'must be owner of materialized view totals');
 SELECT is_empty('SELECT freshcrm.schedule_all()', 'it owns no other');
 SELECT is(freshcrm.unschedule('mine.count'), true);
+-- Over a table of another's, on which it may make no trigger.
+RESET ROLE;
+CREATE TABLE crm.secrets (id integer);
+GRANT SELECT ON crm.secrets TO freshcrm_test_planner;
+SET ROLE freshcrm_test_planner;
+CREATE MATERIALIZED VIEW mine.theirs AS SELECT count(*) FROM crm.secrets;
+SELECT is(freshcrm.schedule('mine.theirs', '* * * * *'), 'mine.theirs', 'it is scheduled');
+SELECT ok(NOT crm.watched('crm.secrets'), 'but not watched');
+SELECT is((freshcrm.refresh('mine.theirs')).status, 'refreshed') FROM generate_series(1, 2);
+SELECT ok(NOT skippable AND never_skipped ~ '^changes of crm.secrets are not noted: ', 'and so refreshed each time: ' || never_skipped)
+  FROM freshcrm.matview_status WHERE matview = 'mine.theirs'::regclass;
+RESET ROLE;
+GRANT TRIGGER ON crm.secrets TO freshcrm_test_planner;
+SET ROLE freshcrm_test_planner;
+SELECT freshcrm.schedule('mine.theirs', '* * * * *');
+SELECT is(never_skipped, NULL, 'TRIGGER is what it takes') FROM freshcrm.matview_status WHERE matview = 'mine.theirs'::regclass;
+SELECT is(freshcrm.unschedule('mine.theirs'), true);
 RESET ROLE;
 ALTER MATERIALIZED VIEW crm.totals OWNER TO freshcrm_test_group;
 SET ROLE freshcrm_test_planner;
@@ -134,8 +151,41 @@ CREATE MATERIALIZED VIEW bare AS SELECT owner, clock_timestamp() FROM leads WITH
 SELECT set_eq($$SELECT lint FROM freshcrm.refresh_lints('bare')$$, '{no_unique_index,not_populated,never_skipped}'::text[],
   'what schedule() says of a view');
 SELECT lives_ok($$SELECT freshcrm.schedule('bare', '* * * * *')$$, 'but it is scheduled');
+-- X19: without a unique index, and before it is populated, it cannot be refreshed concurrently.
+SELECT throws_ok('REFRESH MATERIALIZED VIEW CONCURRENTLY bare', '0A000', NULL, 'X19: not populated');
+SELECT is((freshcrm.refresh('bare')).mode, 'plain', 'X19: auto does what can be done');
+SELECT throws_ok('REFRESH MATERIALIZED VIEW CONCURRENTLY bare', '55000', NULL, 'X19: no unique index');
+SELECT is((freshcrm.refresh('bare', 'concurrently')).status, 'failed', 'X19: when it is insisted on, that is an outcome');
+SELECT matches((SELECT hint FROM freshcrm.refresh_lints('bare') WHERE lint = 'no_unique_index'), 'CREATE UNIQUE INDEX ON crm.bare',
+  'X19: schedule() says which index it takes');
 SELECT ok(NOT skippable AND never_skipped ~ 'clock_timestamp', 'status says why it is never skipped')
   FROM freshcrm.matview_status WHERE matview = 'bare'::regclass;
+
+-- Dumps know registered views by the names that they have then.
+SELECT set_eq('SELECT name, matview FROM freshcrm.matview_dump', 'SELECT matview::text AS name, matview::oid FROM freshcrm.matview')
+  FROM set_config('search_path', 'public', false);
+ALTER MATERIALIZED VIEW crm.bare RENAME TO stark;
+ALTER TABLE crm.highest RENAME TO top;
+ALTER SCHEMA "O'Brien ""Sales""" RENAME TO sales;
+ALTER MATERIALIZED VIEW crm.totals SET SCHEMA sales;
+SELECT set_eq('SELECT name, matview FROM freshcrm.matview_dump', 'SELECT matview::text AS name, matview::oid FROM freshcrm.matview', 'renamed');
+ALTER MATERIALIZED VIEW crm.stark RENAME TO bare;
+UPDATE freshcrm.matview SET refreshers = '{public}', jitter = '-1 day +02:03:04' WHERE matview = 'crm.bare'::regclass;
+-- As a restore loads them: one view is there, another comes later.
+CREATE TEMPORARY TABLE dumped AS SELECT * FROM freshcrm.matview_dump;
+CREATE TEMPORARY TABLE registered AS SELECT * FROM freshcrm.matview;
+DELETE FROM freshcrm.matview;
+SELECT is_empty('SELECT FROM freshcrm.matview_dump');
+INSERT INTO freshcrm.matview_dump SELECT name, 12345, definition FROM dumped;
+INSERT INTO freshcrm.matview_dump SELECT 'crm.late', 1, jsonb_set(definition, '{job_name}', '"late"') FROM dumped WHERE name = 'crm.bare';
+SELECT set_eq('SELECT * FROM freshcrm.matview', 'SELECT * FROM registered', 'all are registered, and as they were');
+SELECT results_eq('SELECT name FROM freshcrm.matview_dump WHERE matview = 0', $$VALUES ('crm.late')$$, 'one is to come');
+CREATE MATERIALIZED VIEW crm.late AS SELECT 1 AS one;
+SELECT results_eq($$SELECT cron, timezone, refreshers = '{public}', jitter FROM freshcrm.matview WHERE job_name = 'late'$$,
+  $$VALUES ('* * * * *', 'Europe/Berlin', true, interval '-1 day +02:03:04')$$, 'it came');
+SELECT is(freshcrm.unschedule('late'), true);
+SELECT is_empty($$SELECT FROM freshcrm.matview_dump WHERE name = 'crm.late'$$);
+SET search_path = crm, public;
 
 -- A registered view that goes
 DROP MATERIALIZED VIEW bare;

@@ -192,6 +192,30 @@ SELECT freshcrm.event_rollup_stats(freshcrm.event_rollup('1 hour', at, channel, 
 
 -- Bad input.
 \set ECHO queries
+-- The edges of all leads in one table give what those of each lead give, of few leads and of many.
+WITH cutoffs AS MATERIALIZED (SELECT timestamptz '2026-06-01Z' + random() * interval '15 days' AS a, timestamptz '2026-06-16Z' + random() * interval '14 days' AS b, n
+                               FROM generate_series(1, 6) AS n),
+     edges AS MATERIALIZED (
+  SELECT n, m.* FROM cutoffs AS c JOIN message_events AS m ON created_at >= a AND created_at < freshcrm.event_rollup_edge('5 days', a)
+                                                   OR created_at >= b AND created_at < freshcrm.event_rollup_edge('5 days', b)),
+     packed AS (SELECT lead_id, freshcrm.event_rollup('5 days', created_at, direction, channel) AS events FROM message_events GROUP BY lead_id)
+SELECT count(*) > 200 AS many, count(*) FILTER (WHERE
+         freshcrm.event_rollup_stats(events, 1, 2, a, b, (SELECT freshcrm.lead_event_stats(direction, channel, created_at, a, b) FROM edges AS e WHERE e.n = c.n AND e.lead_id = p.lead_id))
+         IS DISTINCT FROM
+         freshcrm.event_rollup_stats(events, 1, 2, a, b, (SELECT freshcrm.event_rollup_edges(lead_id, direction, created_at, a, b) FROM edges AS e WHERE e.n = c.n), lead_id)) AS differ
+  FROM cutoffs AS c, packed AS p WHERE lead_id IS NOT NULL;
+SELECT octet_length(freshcrm.event_rollup_edges(lead(n), 'inbound', 'infinity', 'epoch', 'epoch')) AS bytes,
+       bool_and(octet_length(freshcrm.event_rollup_edges(NULL, 'inbound', 'infinity', 'epoch', 'epoch')) = 512) OVER () AS of_none FROM generate_series(1, 1000) AS n GROUP BY n % 1;
+SELECT (freshcrm.event_rollup_stats(events, 1, 2, 'epoch', 'epoch', edges, NULL)).inbound_14d, (freshcrm.event_rollup_stats(events, 1, 2, 'epoch', 'epoch', NULL, lead(1))).inbound_14d,
+       freshcrm.event_rollup_stats(NULL, 1, 2, 'epoch', 'epoch', edges, lead(1)) IS NULL
+  FROM (SELECT freshcrm.event_rollup('1 hour', now(), 'inbound', 'sms') AS events, freshcrm.event_rollup_edges(lead(1), 'inbound', now(), 'epoch', 'epoch') AS edges) AS e;
+SELECT attempt($$SELECT freshcrm.event_rollup_stats(freshcrm.event_rollup('1 hour', now(), 'x', 'y'), 1, 2, now(), now(), '\x00', lead(1))$$);
+SELECT attempt($$SELECT freshcrm.event_rollup_stats(freshcrm.event_rollup('1 hour', now(), 'x', 'y'), 1, 2, now(), now(), '', lead(1))$$);
+SELECT attempt($$SELECT freshcrm.event_rollup_stats(freshcrm.event_rollup('1 hour', now(), 'x', 'y'), 1, 2, now(), now(), decode(repeat('01', 17 * 32), 'hex'), lead(1))$$);
+-- Full of others: a search ends.
+SELECT attempt($$SELECT freshcrm.event_rollup_stats(freshcrm.event_rollup('1 hour', now(), 'x', 'y'), 1, 2, now(), now(), decode(repeat('01', 16 * 32), 'hex'), lead(1))$$);
+SELECT attempt($$SELECT freshcrm.event_rollup_edges(lead(1), 'inbound', now(), now() - n * interval '1 day', now()) FROM generate_series(1, 2) AS n$$);
+SELECT attempt($$SELECT freshcrm.event_rollup_edges(lead(1), 'inbound', now(), 'tomorrow', 'today')$$);
 SELECT attempt($$SELECT freshcrm.event_rollup('1 month', now(), 'x')$$);
 SELECT attempt($$SELECT freshcrm.event_rollup('0', now(), 'x')$$);
 SELECT attempt($$SELECT freshcrm.event_rollup('-1 hour', now(), 'x')$$);

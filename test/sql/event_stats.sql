@@ -243,6 +243,20 @@ SELECT refused($$SELECT freshcrm.event_stats(direction, channel, status, created
 SELECT refused($$SELECT freshcrm.event_stats(direction, channel, status, created_at, VARIADIC '{{2026-01-17},{2026-01-10}}') FROM event_stats.event$$);
 SELECT refused($$SELECT freshcrm.event_stats(direction, channel, status, created_at, 7) FROM event_stats.event$$);
 SELECT refused($$SELECT freshcrm.event_stats_deserialize('\x00', internal_in(NULL))$$);
+-- Attributes one by one, with and without NULLs, where a row has been made and where it has been stored.
+CREATE TABLE kept AS SELECT freshcrm.lead_event_stats(direction, channel, created_at, '2026-01-10', '2026-01-17') AS stats FROM event_stats.event GROUP BY id % 50;
+INSERT INTO kept VALUES (NULL), (ROW(1, NULL, 3, NULL, 5, 6, NULL, NULL, 'infinity', NULL)), (ROW(1, 0, 1, 0, 0, 0, 0, NULL, 'epoch', 1)), (ROW(1, 1, 0, 0, 0, 0, 0, 'epoch', NULL, 2));
+SELECT count(*) > 40 AS many, count(*) FILTER (WHERE s IS DISTINCT FROM a) AS differ
+  FROM (SELECT stats AS s, CASE WHEN stats IS DISTINCT FROM NULL THEN ROW(freshcrm.lead_event_stats_count(stats, 1), freshcrm.lead_event_stats_count(stats, 2), freshcrm.lead_event_stats_count(stats, 3),
+               freshcrm.lead_event_stats_count(stats, 4), freshcrm.lead_event_stats_count(stats, 5), freshcrm.lead_event_stats_count(stats, 6),
+               freshcrm.lead_event_stats_count(stats, 7), freshcrm.lead_event_stats_time(stats, 8), freshcrm.lead_event_stats_time(stats, 9),
+               freshcrm.lead_event_stats_channels(stats))::freshcrm.lead_event_stats END AS a
+          FROM (TABLE kept UNION ALL
+                SELECT freshcrm.lead_event_stats(direction, channel, created_at, '2026-01-10', '2026-01-17') FROM event_stats.event GROUP BY id % 9) AS k) AS c;
+SELECT refused('SELECT freshcrm.lead_event_stats_count(stats, 8) FROM event_stats.kept');
+SELECT refused('SELECT freshcrm.lead_event_stats_count(stats, 0) FROM event_stats.kept');
+SELECT refused('SELECT freshcrm.lead_event_stats_time(stats, 10) FROM event_stats.kept');
+DROP TABLE kept;
 -- Workers that each have cutoffs of their own, and find out when their states meet.
 CREATE TABLE halves AS SELECT n, timestamptz '2026-01-10' + (n / 40000) * interval '1 day' AS cutoff FROM generate_series(1, 79999) AS n;
 ANALYZE halves;

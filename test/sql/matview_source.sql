@@ -247,6 +247,15 @@ SELECT freshcrm.create_projection('top', '{id}');
 UPDATE leads SET name = 'up' WHERE id = 1;
 REFRESH MATERIALIZED VIEW CONCURRENTLY above;
 SELECT id, name FROM top_hot WHERE id = 1;
+-- By freshcrm.refresh().
+INSERT INTO freshcrm.matview (matview, timezone, job_name) VALUES ('above', 'UTC', 'above');
+UPDATE leads SET name = 'higher' WHERE id = 1;
+SELECT status, mode FROM freshcrm.refresh('above', 'concurrently');
+SELECT id, name FROM top_hot WHERE id = 1;
+UPDATE leads SET name = 'highest' WHERE id = 1;
+SELECT status, mode FROM freshcrm.refresh('above', 'plain');
+SELECT id, name FROM top_hot WHERE id = 1;
+DELETE FROM freshcrm.matview WHERE matview = 'above'::regclass;
 -- Repair.
 ALTER TABLE shouted_hot DISABLE TRIGGER USER;
 UPDATE shouted_hot SET name = 'wrong' WHERE id = 1;

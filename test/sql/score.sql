@@ -71,6 +71,16 @@ FROM (VALUES (1, 'no events', pg_temp.stats(0, 0, 0, 0, NULL, NULL, 0), :now::ti
 SELECT status, s.factors #> '{stage,value}' AS value, s.factors -> 'unknown' AS unknown
 FROM unnest(ARRAY['new', 'New', 'Closed Won', 'closed-lost', 'NEGOTIATION/REVIEW', 'contacted', 'engaging', 'won ', '', 'gewonnen', 'Ä', NULL]) WITH ORDINALITY AS t (status, n),
     freshcrm.lead_score(NULL, NULL, NULL, status) AS s ORDER BY n;
+-- The bytes of the factors are those that the server makes of their text.
+SELECT setseed(0.25) \g /dev/null
+SELECT count(*) AS scores, count(*) FILTER (WHERE record_image_eq(ROW(factors), ROW(factors::text::jsonb))) AS of_the_same_bytes
+  FROM generate_series(1, 5000) AS n,
+       LATERAL (SELECT ROW(n % 7, n % 5, n % 7, n % 3, 0, n % 2, 0, CASE WHEN n % 11 > 0 THEN now() - n * interval '1 hour' END,
+                           CASE WHEN n % 13 > 0 THEN now() - n * interval '50 min' END, n % 4)::freshcrm.lead_event_stats AS stats) AS e,
+       freshcrm.lead_score(CASE WHEN n % 17 > 0 THEN stats END, CASE WHEN n % 19 > 0 THEN now() END,
+                           CASE n % 3 WHEN 0 THEN jsonb_build_object('recency', random(), 'stage', 1e9 * random(), 'reply', n % 2)
+                                      WHEN 1 THEN '{"recency": 0, "frequency": 0, "reply": 0, "channels": 0}' END,
+                           (ARRAY['new', 'won', 'x', NULL])[1 + n % 4]) AS s;
 SELECT factors -> 'unknown' AS unknown FROM freshcrm.lead_score(NULL, :now, NULL, repeat('won', 100000));
 
 -- Weights: what is not named keeps its default; they need not sum to one.

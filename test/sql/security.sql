@@ -313,6 +313,7 @@ FROM pg_proc p WHERE p.prosecdef AND p.pronamespace IN ('freshcrm'::regnamespace
 SELECT p.oid::regprocedure AS not_pinned FROM pg_proc p
 WHERE p.pronamespace IN ('freshcrm'::regnamespace, 'crm_of_sec'::regnamespace)
   AND (p.prosecdef OR p.prolang IN (SELECT oid FROM pg_language WHERE lanname = 'plpgsql'))
+  AND p.proname <> 'tick'  -- commits, and sets it in each transaction
   AND NOT coalesce(p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)
   AND p.oid <> 'freshcrm.conditional_get(text, jsonb, text)'::regprocedure;  -- runs the caller's query with the caller's rights and path
 

@@ -30,7 +30,7 @@ rule_include_direction() {
 }
 
 rule_sql_entries() {
-    grep -rnE '(FRESHCRM_FUNCTION|PG_FUNCTION_INFO_V1)\(' src --include='*.[ch]pp' |
+    grep -rnE '(FRESHCRM_FUNCTION(_WITH_SHORTCUT)?|PG_FUNCTION_INFO_V1)\(' src --include='*.[ch]pp' |
         grep -vE '^src/pg/entry\.hpp:|^src/[a-z_]+/[a-z_]+_sql\.cpp:[0-9]+:FRESHCRM_FUNCTION' |
         sed -E 's/^([^:]*:[0-9]+):.*/\1: functions for SQL are FRESHCRM_FUNCTION in a file NAME_sql.cpp/'
 }
@@ -106,7 +106,7 @@ rule_c_functions() {
     # The server starts background workers by name.
     for symbol in $(grep '^freshcrm_' <<< "$symbols" | grep -v '_worker$'); do
         grep -q ":$symbol\$" <<< "$named" ||
-            echo "$(grep -rn "FRESHCRM_FUNCTION($symbol)" src | cut -d: -f1,2): no SQL function uses $symbol"
+            echo "$(grep -rn "FRESHCRM_FUNCTION[A-Z_]*($symbol[,)]" src | cut -d: -f1,2): no SQL function uses $symbol"
     done
 }
 
@@ -161,10 +161,10 @@ public_functions+=", 'crm_fill', 'crm_check_comparable', 'crm_hot_leads_query', 
     'explain_rpc', 'explain_rpc_with'"
 public_functions+=", 'conditional', 'check_match', 'raise_response', 'header_fields', 'set_http', 'count_response', 'respond',
     'text_settings', 'member_names', 'page_etag', 'requested_projection', 'answer_request', 'pre_request', 'scope_condition', 'conditional_get'"
-public_functions+=", 'lead_event_stats', 'event_stats'"
+public_functions+=", 'lead_event_stats', 'event_stats', 'lead_event_stats_count', 'lead_event_stats_time', 'lead_event_stats_channels'"
 public_functions+=", 'lead_score', 'p_score', 'engagement_score'"
 public_functions+=", 'event_rollup', 'event_rollup_add', 'event_rollup_remove', 'event_rollup_merge', 'event_rollup_stats', 'event_rollup_stats_agg',
-    'event_rollup_cut', 'event_rollup_edge', 'event_rollup_readable', 'check_cutoffs'"
+    'event_rollup_cut', 'event_rollup_edge', 'event_rollup_edges', 'event_rollup_readable', 'check_cutoffs'"
 public_functions+=", 'next_runs'"
 public_functions+=", 'note_change', 'watch_problem'"
 public_functions+=", 'refresh', 'grant_refresh', 'revoke_refresh', 'matview_content', 'is_refreshing'"

@@ -389,7 +389,7 @@ TEST(EventRollup, StatisticsAreThoseOfTheEventsWithTheirEdges) {
         for (const Direction direction :
              {Direction::kInbound, Direction::kOutbound, Direction::kOther}) {
             const LeadEvents::Counts& counts = found.Of(direction);
-            ASSERT_EQ(counts.total, expected.Of(direction).total) << seed;
+            ASSERT_EQ(counts.total(), expected.Of(direction).total()) << seed;
             ASSERT_EQ(counts.timed, expected.Of(direction).timed) << seed;
             ASSERT_EQ(counts.last, expected.Of(direction).last) << seed;
             if (direction != Direction::kOther) {

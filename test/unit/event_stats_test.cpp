@@ -243,7 +243,7 @@ TEST(LeadEvents, AreTheSameAsEventStats) {
         for (const Direction direction :
              {Direction::kInbound, Direction::kOutbound, Direction::kOther}) {
             const LeadEvents::Counts& counts = parts[0].Of(direction);
-            EXPECT_EQ(counts.total, stats->Total(direction));
+            EXPECT_EQ(counts.total(), stats->Total(direction));
             EXPECT_EQ(counts.timed > 0 ? std::optional(counts.last) : std::nullopt,
                       stats->Last(direction));
             EXPECT_EQ(std::vector<std::int64_t>(counts.in_window.begin(), counts.in_window.end()),

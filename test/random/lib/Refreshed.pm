@@ -66,7 +66,7 @@ sub new_views
     {
         my ($below, $name) = (pick(@names), 'm' . @names);
         push @ddl, "CREATE MATERIALIZED VIEW $name AS "
-            . pick("SELECT count(*) AS n FROM $below", "SELECT x.*, (SELECT sum(v) FROM b) AS more FROM $below x", "SELECT y.n, s.id FROM (SELECT count(*) AS n FROM $below) y, spare s") . ' WITH NO DATA';
+            . pick("SELECT count(*) AS n FROM $below", "SELECT x.*, (SELECT sum(v) FROM b) AS more_$name FROM $below x", "SELECT y.n, s.id FROM (SELECT count(*) AS n FROM $below) y, spare s") . ' WITH NO DATA';
         push @names, $name;
     }
     my @register = map { ("INSERT INTO freshcrm.matview (matview, timezone, job_name) VALUES ('$_', 'UTC', '$_')", watch($_)) } @names;
