@@ -61,7 +61,7 @@ void NoteChange(const TriggerData* trigger);
 
 // This transaction has changed, or will change, the table, and holds a writer's lock on it (ROW
 // EXCLUSIVE, SHARE UPDATE EXCLUSIVE or stronger) to its end. Also of materialized views.
-void NoteChange(Oid table);
+void NoteChange(Oid relation);
 
 // The same without a promise about locks: a row is always inserted, once a transaction.
 void NoteUnlockedChange(Oid table);
