@@ -30,7 +30,7 @@ OBJS = $(CXX_SOURCES:.cpp=.o)
 SQL_PARTS = sql/header.sql sql/etag.sql sql/queue.sql sql/projection.sql sql/collection.sql \
             sql/conditional.sql sql/leadstats.sql sql/rollup.sql sql/score.sql sql/explain_rpc.sql \
             sql/cron.sql sql/watch.sql sql/refresh.sql sql/matview_dump.sql sql/sources.sql \
-            sql/schedule.sql sql/tick.sql sql/matview_status.sql sql/health.sql \
+            sql/schedule.sql sql/tick.sql sql/due.sql sql/matview_status.sql sql/health.sql \
             sql/crm/tables.sql sql/crm/mapping.sql sql/crm/stats.sql sql/crm/matviews.sql sql/crm/refresh.sql \
             sql/crm/install.sql
 SQL_SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
