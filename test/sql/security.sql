@@ -309,7 +309,8 @@ SELECT has_schema_privilege('public', 'freshcrm', 'USAGE') AS uses, has_schema_p
 CREATE SCHEMA crm_of_sec;
 SELECT freshcrm.create_crm_tables('crm_of_sec'), freshcrm.install_crm('crm_of_sec');
 SELECT p.oid::regprocedure AS definer, p.proconfig, has_function_privilege('public', p.oid, 'EXECUTE') AS public
-FROM pg_proc p WHERE p.prosecdef AND p.pronamespace IN ('freshcrm'::regnamespace, 'crm_of_sec'::regnamespace);
+FROM pg_proc p WHERE p.prosecdef AND p.pronamespace IN ('freshcrm'::regnamespace, 'crm_of_sec'::regnamespace)
+ORDER BY p.oid;
 SELECT p.oid::regprocedure AS not_pinned FROM pg_proc p
 WHERE p.pronamespace IN ('freshcrm'::regnamespace, 'crm_of_sec'::regnamespace)
   AND (p.prosecdef OR p.prolang IN (SELECT oid FROM pg_language WHERE lanname = 'plpgsql'))
