@@ -14,6 +14,7 @@
 #   make bench-etags  what an entity tag costs
 #   make bench-stats  what the statistics of leads cost
 #   make bench-scores  how well scores rank real opportunities
+#   make bench-refresh  what it costs to know that nothing is to be refreshed
 #   make lint          format, clang-tidy, cppcheck and the project's own rules
 
 EXTENSION = freshcrm

@@ -81,7 +81,7 @@ rule_meta_json() {
 
 rule_scripts() {
     local file
-    for file in test/tools/* bench/run bench/etags bench/scores bench/stats bench/lib.sh .ci/run; do
+    for file in test/tools/* bench/run bench/etags bench/scores bench/stats bench/refresh bench/lib.sh .ci/run; do
         bash -n "$file" 2>&1 | sed -E 's/: line ([0-9]+)/:\1/'
     done
 }
