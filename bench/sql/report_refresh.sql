@@ -44,7 +44,7 @@ SELECT w.name AS write, v.what AS table, round(bench.median(way, 'us')::numeric,
  ORDER BY w.place, v.place;
 SELECT round(bench.median('update noting', 'instructions') - bench.median('update see', 'instructions')) AS updates,
        round(bench.median('insert noting', 'instructions') - bench.median('update see', 'instructions')) AS inserts \gset
-\echo 'The first write after a refresh notes the change; instructions: update' :updates 'insert' :inserts
+\echo 'Instructions of the first write after a refresh, which notes the change: update' :updates 'insert' :inserts
 
 \echo 'Goals. What is empty has not been measured.'
 SELECT goal, round(reached::numeric, 3) AS reached, CASE WHEN least THEN '≥ ' ELSE '≤ ' END || wanted AS wanted,
