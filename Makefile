@@ -14,7 +14,6 @@
 #   make bench-concurrency  how the writes of several clients get on with each other
 #   make bench-etags  what an entity tag costs
 #   make bench-stats  what the statistics of leads cost
-#   make bench-refresh  what refreshes of materialized views cost, and to know when they are needed
 #   make bench-scores  how well scores rank real opportunities
 #   make bench-refresh  what it costs to know that nothing is to be refreshed
 #   make lint          format, clang-tidy, cppcheck and the project's own rules

@@ -276,7 +276,9 @@ void WatchPartition(Oid partition) {
     ListCell* cell;
     foreach (cell, find_all_inheritors(partition, NoLock, nullptr)) {
         const Oid table = lfirst_oid(cell);
-        if (pg::OwnerOfRelation(table) == owner && CanBeWatched(table)) {
+        // Who has disabled its triggers has meant it.
+        if (!HasWatchTriggers(table) && pg::OwnerOfRelation(table) == owner &&
+            CanBeWatched(table)) {
             (void)WatchTable(table, owner);
         }
     }
