@@ -209,6 +209,24 @@ $$;
 COMMENT ON FUNCTION freshcrm.prune_cron_history(timestamptz) IS
 'part of tick: removes what pg_cron has kept of its job that calls tick() for more than 7 days';
 
+-- Materialized views that were dropped leave the triggers on their tables behind. A table that is in use has them for
+-- another hour.
+CREATE FUNCTION freshcrm.unwatch_unread() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '200ms'
+AS $$
+BEGIN
+    PERFORM freshcrm.unwatch_sources(ARRAY(
+        SELECT t.tgrelid FROM pg_trigger AS t WHERE t.tgfoid = 'freshcrm.note_change()'::regprocedure));
+EXCEPTION WHEN lock_not_available THEN
+    NULL;
+END
+$$;
+
+COMMENT ON FUNCTION freshcrm.unwatch_unread() IS
+'part of tick: drops the triggers that take note of changes from tables that no registered materialized view reads';
+
 -- Once an hour, since it reads all of the history. What has never been refreshed since says when it was.
 CREATE FUNCTION freshcrm.prune_histories(at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
@@ -232,6 +250,7 @@ BEGIN
        AND (h.id < kept.first OR h.started_at < oldest AND NOT (kept.registered AND h.id = kept.last));
     PERFORM freshcrm.prune_cron_history(at);
     PERFORM freshcrm.forget_seen_changes();  -- of views that are refreshed by hand
+    PERFORM freshcrm.unwatch_unread();
 END
 $$;
 
@@ -342,6 +361,7 @@ REVOKE ALL ON FUNCTION
     freshcrm.begin_run(oid, text, timestamptz),
     freshcrm.run_refresh(oid, bigint, interval),
     freshcrm.prune_cron_history(timestamptz),
+    freshcrm.unwatch_unread(),
     freshcrm.prune_histories(timestamptz),
     freshcrm.watch_refreshed(oid[])
 FROM PUBLIC;

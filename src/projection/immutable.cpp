@@ -1,6 +1,7 @@
 #include "projection/immutable.hpp"
 
 #include "core/format_codes.hpp"
+#include "pg/named_call.hpp"
 #include "pg/relabel.hpp"
 #include "pg/tree_walker.hpp"
 
@@ -69,18 +70,6 @@ bool RowOutputIsImmutable(Oid type, bool as_json) {
 
 // Functions that are stable only because they call the output functions of whatever types they are
 // given.
-constexpr Oid kWritesText[] = {
-    F_CONCAT,
-    F_CONCAT_WS,
-    F_FORMAT_TEXT,
-    F_FORMAT_TEXT_ANY,
-    F_ARRAY_TO_STRING_ANYARRAY_TEXT,
-    F_ARRAY_TO_STRING_ANYARRAY_TEXT_TEXT,
-    F_QUOTE_LITERAL_ANYELEMENT,
-    F_QUOTE_NULLABLE_ANYELEMENT,
-    F_TEXTANYCAT,
-    F_ANYTEXTCAT,
-};
 constexpr Oid kWritesJson[] = {
     F_TO_JSON,
     F_TO_JSONB,
@@ -131,32 +120,10 @@ bool IsIn(const Functions& functions, Oid function) {
     return std::find(std::begin(functions), std::end(functions), function) != std::end(functions);
 }
 
-// The function that the node calls by name or as an operator, and its arguments.
-struct NamedCall {
-    Oid function;
-    const List* arguments;
-};
-
-NamedCall CallOf(Node* node) {
-    if (IsA(node, FuncExpr)) {
-        const auto* call = reinterpret_cast<FuncExpr*>(node);
-        return {call->funcid, call->args};
-    }
-    if (IsA(node, OpExpr)) {
-        const auto* call = reinterpret_cast<OpExpr*>(node);
-        return {get_opcode(call->opno), call->args};
-    }
-    if (IsA(node, Aggref)) {
-        const auto* call = reinterpret_cast<Aggref*>(node);
-        return {call->aggfnoid, call->args};
-    }
-    return {InvalidOid, NIL};
-}
-
 bool IsFixedByArguments(Node* node) {
-    const NamedCall call = CallOf(node);
+    const pg::NamedCall call = pg::CallOf(node);
     const auto is_in = [&](const auto& functions) { return IsIn(functions, call.function); };
-    return (is_in(kWritesText) && OutputsAreImmutable(call.arguments, false)) ||
+    return (is_in(pg::kWritesText) && OutputsAreImmutable(call.arguments, false)) ||
            (is_in(kWritesJson) && OutputsAreImmutable(call.arguments, true)) ||
            (is_in(kFormatsTime) && FormatIsFixed(call.arguments, core::DateFormatIsFixed)) ||
            (is_in(kFormatsNumber) && FormatIsFixed(call.arguments, core::NumberFormatIsFixed));

@@ -1,5 +1,6 @@
 #include "refresh/outside.hpp"
 
+#include "pg/named_call.hpp"
 #include "pg/tree_walker.hpp"
 #include "refresh/settings_read.hpp"
 #include "refresh/text_forms.hpp"
@@ -84,35 +85,9 @@ void NoteInputs(const List* types, const Level* level) {
     }
 }
 
-// The function that the node calls by name or as an operator, and its arguments.
-struct NamedCall {
-    Oid function;
-    const List* arguments;
-};
-
-NamedCall CallOf(Node* node) {
-    if (IsA(node, FuncExpr)) {
-        const auto* call = reinterpret_cast<FuncExpr*>(node);
-        return {call->funcid, call->args};
-    }
-    if (IsA(node, OpExpr)) {
-        const auto* call = reinterpret_cast<OpExpr*>(node);
-        return {get_opcode(call->opno), call->args};
-    }
-    if (IsA(node, Aggref)) {
-        const auto* call = reinterpret_cast<Aggref*>(node);
-        return {call->aggfnoid, call->args};
-    }
-    if (IsA(node, WindowFunc)) {
-        const auto* call = reinterpret_cast<WindowFunc*>(node);
-        return {call->winfnoid, call->args};
-    }
-    return {InvalidOid, NIL};
-}
-
 // Whether the call was one by whose arguments or result it is what it depends on.
 bool NoteCallByTypes(Node* node, const Level* level) {
-    const NamedCall call = CallOf(node);
+    const pg::NamedCall call = pg::CallOf(node);
     uint32 settings;
     switch (OidIsValid(call.function) ? ReadsOf(call.function, &settings) : Reads::kUnknown) {
         case Reads::kWritesText:

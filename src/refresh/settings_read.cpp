@@ -1,5 +1,7 @@
 #include "refresh/settings_read.hpp"
 
+#include "pg/named_call.hpp"
+
 extern "C" {
 #include "catalog/pg_proc.h"
 #include "utils/fmgroids.h"
@@ -40,19 +42,6 @@ constexpr Oid kTimeFunctions[] = {
     // Whether summer time holds in a zone today.
     F_TIMETZ_TIME,
     F_TIMEZONE_TEXT_TIMETZ,
-};
-
-constexpr Oid kWritesText[] = {
-    F_CONCAT,
-    F_CONCAT_WS,
-    F_FORMAT_TEXT,
-    F_FORMAT_TEXT_ANY,
-    F_ARRAY_TO_STRING_ANYARRAY_TEXT,
-    F_ARRAY_TO_STRING_ANYARRAY_TEXT_TEXT,
-    F_QUOTE_LITERAL_ANYELEMENT,
-    F_QUOTE_NULLABLE_ANYELEMENT,
-    F_TEXTANYCAT,
-    F_ANYTEXTCAT,
 };
 
 constexpr Oid kWritesJson[] = {
@@ -194,7 +183,7 @@ struct Group {
 
 constexpr Group kGroups[] = {
     {kTimeFunctions, Reads::kTime, 0},
-    {kWritesText, Reads::kWritesText, 0},
+    {pg::kWritesText, Reads::kWritesText, 0},
     {kWritesJson, Reads::kWritesJson, 0},
     {kReadsText, Reads::kReadsText, 0},
     {kReadsEnum, Reads::kEnum, 0},

@@ -1,6 +1,6 @@
 -- tick(): what is refreshed at which time, in which order, and what becomes of what fails. Not in a transaction, since
 -- it commits; times are given.
-SELECT plan(83);
+SELECT plan(86);
 SET client_min_messages = error;
 SET TimeZone = 'UTC';
 CREATE SCHEMA crm;
@@ -269,4 +269,14 @@ CALL freshcrm.tick(now() + interval '59 min');
 SELECT is(count(*), 1000::bigint, 'once an hour') FROM freshcrm.refresh_history WHERE name = 'crm.alone';
 CALL freshcrm.tick(now() + interval '61 min');
 SELECT is(count(*), 10::bigint) FROM freshcrm.refresh_history WHERE name = 'crm.alone';
+
+-- Views that were dropped leave triggers behind, until then.
+CREATE TABLE lonely (id integer);
+CREATE MATERIALIZED VIEW of_lonely AS SELECT count(*) FROM lonely;
+SELECT freshcrm.schedule('of_lonely', '0 * * * *');
+SELECT ok(freshcrm.watch_problem('lonely'::regclass) IS NULL, 'the table of a registered view is watched');
+DROP MATERIALIZED VIEW of_lonely;
+CALL freshcrm.tick(now() + interval '150 min');
+SELECT ok(freshcrm.watch_problem('lonely'::regclass) IS NOT NULL, 'and no longer where nothing reads it');
+SELECT ok(freshcrm.watch_problem('leads'::regclass) IS NULL, 'others are');
 SELECT * FROM finish();

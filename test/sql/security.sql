@@ -296,21 +296,21 @@ RESET ROLE;
 SELECT p.oid::regprocedure AS function, p.prosecdef AS definer
 FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'freshcrm'
-WHERE has_function_privilege('public', p.oid, 'EXECUTE') ORDER BY 1::text COLLATE "C";
+WHERE has_function_privilege('public', p.oid, 'EXECUTE') ORDER BY p.oid::regprocedure::text COLLATE "C";
 SELECT c.oid::regclass AS relation, privilege
 FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
 JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'freshcrm',
 unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS privilege
 WHERE CASE WHEN c.relkind = 'S' THEN privilege IN ('SELECT', 'UPDATE') AND has_sequence_privilege('public', c.oid, privilege)
            ELSE has_table_privilege('public', c.oid, privilege) END
-ORDER BY 1::text, 2;
+ORDER BY c.oid::regclass::text COLLATE "C", 2;
 SELECT has_schema_privilege('public', 'freshcrm', 'USAGE') AS uses, has_schema_privilege('public', 'freshcrm', 'CREATE') AS creates;
 -- No function bears its owner's rights under somebody else's search_path: of the extension, or made by it.
 CREATE SCHEMA crm_of_sec;
 SELECT freshcrm.create_crm_tables('crm_of_sec'), freshcrm.install_crm('crm_of_sec');
 SELECT p.oid::regprocedure AS definer, p.proconfig, has_function_privilege('public', p.oid, 'EXECUTE') AS public
 FROM pg_proc p WHERE p.prosecdef AND p.pronamespace IN ('freshcrm'::regnamespace, 'crm_of_sec'::regnamespace)
-ORDER BY p.oid;
+ORDER BY p.oid::regprocedure::text COLLATE "C";
 SELECT p.oid::regprocedure AS not_pinned FROM pg_proc p
 WHERE p.pronamespace IN ('freshcrm'::regnamespace, 'crm_of_sec'::regnamespace)
   AND (p.prosecdef OR p.prolang IN (SELECT oid FROM pg_language WHERE lanname = 'plpgsql'))

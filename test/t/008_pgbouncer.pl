@@ -394,6 +394,7 @@ end_writers(qr/FATAL:|server closed the connection|connection to server was lost
 all_equal('after lost connections');
 
 is(through(q{SELECT string_agg(name, ' ' ORDER BY name) FROM pg_settings WHERE name LIKE 'freshcrm.%' AND context IN ('user', 'superuser')}),
-    'freshcrm.http_dialect freshcrm.patch', 'there is no setting of sessions that changes what the rows are');
+    'freshcrm.http_dialect freshcrm.patch freshcrm.refresh_history_days freshcrm.refresh_history_rows',
+    'there is no setting of sessions that changes what the rows are');
 $node->stop;
 done_testing();
