@@ -95,7 +95,10 @@ BEGIN
                 WHERE s.matview IS NULL OR s.next_due IS NULL AND m.cron IS NOT NULL) THEN
         PERFORM freshcrm.find_next_due(at);
     END IF;
-    RETURN QUERY SELECT * FROM freshcrm.due_matviews(at);
+    IF EXISTS (SELECT FROM freshcrm.matview_state AS s JOIN freshcrm.matview AS m ON m.matview = s.matview
+                WHERE NOT s.given_up AND (s.next_due <= at OR m.max_staleness IS NOT NULL)) THEN
+        RETURN QUERY SELECT * FROM freshcrm.due_matviews(at);
+    END IF;
 END
 $$;
 
