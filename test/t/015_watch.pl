@@ -188,7 +188,8 @@ for my $write ('UPDATE t1 SET v = v + 1 WHERE id = 1', 'INSERT INTO t1 VALUES (-
 {
     $subscriber->safe_psql('postgres', q{SELECT refresh('t1')});
     is($subscriber->safe_psql('postgres', q{SELECT look('t1')}), 'unchanged, same rows', 'the subscriber has refreshed');
-    $node->safe_psql('postgres', $write);
+    # What is written is what is waited for: a commit that does not wait for the log may not be in it yet.
+    $node->safe_psql('postgres', "SET synchronous_commit = on; $write");
     $node->wait_for_catchup('s');
     is($subscriber->safe_psql('postgres', q{SELECT look('t1')}), 'changed, other rows', "the subscriber notices: $write");
 }
