@@ -20,21 +20,6 @@ constexpr double kSmallestBloatedBytes = 8.0 * 1024 * 1024;
 constexpr double kBloat = 4;
 constexpr double kFewRows = 1000;
 
-bool IsUsable(Relation index) {
-    const Form_pg_index form = index->rd_index;
-    if (!form->indisunique || !form->indimmediate || !form->indisvalid ||
-        index->rd_rel->relam != BTREE_AM_OID || RelationGetIndexPredicate(index) != NIL) {
-        return false;
-    }
-    // Expressions and system columns are not above zero.
-    for (int i = 0; i < form->indnatts; ++i) {
-        if (form->indkey.values[i] <= 0) {
-            return false;
-        }
-    }
-    return form->indnatts > 0;
-}
-
 // What a value of the column takes in a row, on average; negative: unknown.
 double AverageWidth(Oid relid, const FormData_pg_attribute* column) {
     if (column->attlen > 0) {
@@ -73,12 +58,27 @@ double StatisticOf(PGFunction function, Relation relation) {
 
 }  // namespace
 
+bool IsUsableUniqueIndex(Relation index) {
+    const Form_pg_index form = index->rd_index;
+    if (!form->indisunique || !form->indimmediate || !form->indisvalid ||
+        index->rd_rel->relam != BTREE_AM_OID || RelationGetIndexPredicate(index) != NIL) {
+        return false;
+    }
+    // Expressions and system columns are not above zero.
+    for (int i = 0; i < form->indnatts; ++i) {
+        if (form->indkey.values[i] <= 0) {
+            return false;
+        }
+    }
+    return form->indnatts > 0;
+}
+
 bool HasUsableUniqueIndex(Relation matview) {
     bool found = false;
     ListCell* cell;
     foreach (cell, RelationGetIndexList(matview)) {
         Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-        found = found || IsUsable(index);
+        found = found || IsUsableUniqueIndex(index);
         index_close(index, AccessShareLock);
     }
     return found;

@@ -13,8 +13,9 @@ enum class Mode { kConcurrently, kPlain };
 // Takes ACCESS SHARE locks.
 Mode ChooseMode(Oid matview, const char** why);
 
-// Whether the relation has an index that REFRESH … CONCURRENTLY accepts: unique, valid, immediate,
-// of all rows, of plain columns.
+// Whether the index is one that REFRESH … CONCURRENTLY accepts: unique, valid, immediate, of all
+// rows, of plain columns.
+bool IsUsableUniqueIndex(Relation index);
 bool HasUsableUniqueIndex(Relation matview);
 
 // Whether its file is at least 8 MB, and its rows need less than a quarter of that by the

@@ -1,6 +1,7 @@
 #include "refresh/row_counts.hpp"
 
 #include "pg/heap_changes.hpp"
+#include "refresh/mode.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -34,33 +35,33 @@ struct Keys {
     int64 count[2];
 };
 
-// Columns of the first unique index that CONCURRENTLY could use. False when they cannot be hashed.
-bool FindKey(Relation relation, Keys* keys) {
-    List* indexes = RelationGetIndexList(relation);
-    for (int i = 0; i < list_length(indexes); ++i) {
-        Relation index = index_open(list_nth_oid(indexes, i), AccessShareLock);
-        const Form_pg_index form = index->rd_index;
-        bool usable = form->indisunique && form->indisvalid && form->indimmediate &&
-                      heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr);
-        keys->columns = form->indnkeyatts;
-        keys->column = static_cast<KeyColumn*>(palloc0(sizeof(KeyColumn) * form->indnkeyatts));
-        for (int k = 0; usable && k < form->indnkeyatts; ++k) {
-            const AttrNumber number = form->indkey.values[k];
-            usable = number > 0;
-            if (usable) {
-                const Oid type = TupleDescAttr(RelationGetDescr(relation), number - 1)->atttypid;
-                TypeCacheEntry* entry = lookup_type_cache(type, TYPECACHE_HASH_EXTENDED_PROC_FINFO);
-                usable = OidIsValid(entry->hash_extended_proc_finfo.fn_oid);
-                keys->column[k] = {number, index->rd_indcollation[k],
-                                   &entry->hash_extended_proc_finfo};
-            }
+// False when a column of the index cannot be hashed.
+bool ReadKey(Relation relation, Relation index, Keys* keys) {
+    const Form_pg_index form = index->rd_index;
+    keys->columns = form->indnkeyatts;
+    keys->column = static_cast<KeyColumn*>(palloc0(sizeof(KeyColumn) * form->indnkeyatts));
+    for (int k = 0; k < keys->columns; ++k) {
+        const AttrNumber number = form->indkey.values[k];
+        const Oid type = TupleDescAttr(RelationGetDescr(relation), number - 1)->atttypid;
+        TypeCacheEntry* entry = lookup_type_cache(type, TYPECACHE_HASH_EXTENDED_PROC_FINFO);
+        if (!OidIsValid(entry->hash_extended_proc_finfo.fn_oid)) {
+            return false;
         }
-        index_close(index, AccessShareLock);
-        if (usable) {
-            return true;
-        }
+        keys->column[k] = {number, index->rd_indcollation[k], &entry->hash_extended_proc_finfo};
     }
-    return false;
+    return true;
+}
+
+// Of the first index that CONCURRENTLY could use. False when there is none that can be hashed.
+bool FindKey(Relation relation, Keys* keys) {
+    bool found = false;
+    List* indexes = RelationGetIndexList(relation);
+    for (int i = 0; !found && i < list_length(indexes); ++i) {
+        Relation index = index_open(list_nth_oid(indexes, i), AccessShareLock);
+        found = IsUsableUniqueIndex(index) && ReadKey(relation, index, keys);
+        index_close(index, AccessShareLock);
+    }
+    return found;
 }
 
 uint64 HashKey(const Keys* keys, TupleTableSlot* slot) {
