@@ -47,6 +47,23 @@ SELECT status FROM freshcrm.refresh('doubled');
 REFRESH MATERIALIZED VIEW doubled WITH NO DATA;
 SELECT status, mode, rows_inserted FROM freshcrm.refresh('doubled');
 
+-- So is one that runs inside another.
+CREATE MATERIALIZED VIEW counted AS SELECT count(*) AS parts FROM part;
+CREATE MATERIALIZED VIEW reader AS SELECT parts FROM counted;
+CREATE FUNCTION refresh_counted() RETURNS integer LANGUAGE plpgsql VOLATILE AS
+'BEGIN REFRESH MATERIALIZED VIEW refresh.counted; RETURN 1; END';
+CREATE MATERIALIZED VIEW outermost AS SELECT refresh_counted() AS done WITH NO DATA;
+SELECT freshcrm.schedule('reader', NULL);
+SELECT status FROM freshcrm.refresh('reader');
+INSERT INTO part VALUES (-1, 1);
+SELECT status FROM freshcrm.refresh('reader');
+REFRESH MATERIALIZED VIEW outermost;
+SELECT status FROM freshcrm.refresh('reader');
+SELECT (SELECT parts FROM reader) = (SELECT parts FROM counted) AS equal;
+DROP MATERIALIZED VIEW reader, outermost, counted;
+DELETE FROM part WHERE id = -1;
+SELECT status FROM freshcrm.refresh('doubled');
+
 -- A transaction that goes on after its refresh is to come again: what it writes is not in the view.
 BEGIN;
 UPDATE part SET amount = 5 WHERE id = 5;
