@@ -1,9 +1,9 @@
 #include "projection/fed_aggregate.hpp"
 
+#include "pg/own_functions.hpp"
 #include "pg/relabel.hpp"
 #include "pg/tree_walker.hpp"
 #include "projection/feed.hpp"
-#include "projection/own_functions.hpp"
 
 extern "C" {
 #include "catalog/pg_aggregate.h"
@@ -49,15 +49,15 @@ List* ArgumentsOf(const Aggref* aggregate, int rtindex) {
 
 // A function of this extension that goes with the aggregate, or none.
 Oid Companion(const Aggref* aggregate, const char* suffix, int count, const Oid* types) {
-    const Oid function = OwnFunction(psprintf("%s_%s", get_func_name(aggregate->aggfnoid), suffix),
-                                     count, types, true);
-    return OidIsValid(function) && IsOwnFunction(function) ? function : InvalidOid;
+    const Oid function = pg::OwnFunction(
+        psprintf("%s_%s", get_func_name(aggregate->aggfnoid), suffix), count, types, true);
+    return OidIsValid(function) && pg::IsOwnFunction(function) ? function : InvalidOid;
 }
 
 // An aggregate of this extension that comes with functions to bring a result forward:
 // NAME_add(result, arguments…), the result with one row more, and NAME_merge(result, result).
 PatchColumn* ReadMerged(const Aggref* aggregate, List* arguments, AttrNumber resno) {
-    if (!IsOwnFunction(aggregate->aggfnoid)) {
+    if (!pg::IsOwnFunction(aggregate->aggfnoid)) {
         return nullptr;
     }
     Oid* declared;

@@ -1,8 +1,7 @@
 #include "projection/ordering.hpp"
 
-#include "projection/own_functions.hpp"
-
 #include "pg/names.hpp"
+#include "pg/own_functions.hpp"
 #include "pg/tree_walker.hpp"
 
 extern "C" {
@@ -157,7 +156,7 @@ bool IsOwnOrderFree(Oid aggregate) {
     const bool combined =
         OidIsValid(reinterpret_cast<Form_pg_aggregate>(GETSTRUCT(tuple))->aggcombinefn);
     ReleaseSysCache(tuple);
-    return combined && IsOwnFunction(aggregate);
+    return combined && pg::IsOwnFunction(aggregate);
 }
 
 void LookAtAggregate(const Look& look, Oid aggregate, const char* where) {

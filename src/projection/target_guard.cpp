@@ -2,9 +2,9 @@
 
 #include "pg/ddl.hpp"
 #include "pg/names.hpp"
+#include "pg/own_functions.hpp"
 #include "pg/spi.hpp"
 #include "projection/definition.hpp"
-#include "projection/own_functions.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -20,7 +20,7 @@ constexpr int16 kEveryWrite = TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT | TRIGGE
                               TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE;
 
 Oid GuardFunction() {
-    return OwnFunction("guard_target", 0, nullptr, false);
+    return pg::OwnFunction("guard_target", 0, nullptr, false);
 }
 
 struct Guard {

@@ -2,10 +2,10 @@
 
 #include "pg/ddl.hpp"
 #include "pg/names.hpp"
+#include "pg/own_functions.hpp"
 #include "pg/spi.hpp"
 #include "projection/moved_rows.hpp"
 #include "projection/options.hpp"
-#include "projection/own_functions.hpp"
 #include "projection/own_triggers.hpp"
 #include "projection/partitions.hpp"
 #include "projection/trigger_rights.hpp"
@@ -38,7 +38,7 @@ constexpr Event kEvents[] = {
 };
 
 Oid CaptureFunction() {
-    return OwnFunction("capture", 0, nullptr, false);
+    return pg::OwnFunction("capture", 0, nullptr, false);
 }
 
 // The arguments of a trigger are stored one after the other, each ended by a zero byte.

@@ -124,6 +124,12 @@ Outcome Timed(Oid matview, Wish wish, const Registered* registered) {
 
 }  // namespace
 
+void CheckOwner(Oid matview) {
+    if (!pg::IsOwner(matview)) {
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_MATVIEW, get_rel_name(matview));
+    }
+}
+
 void CheckIsMatview(Oid matview) {
     const char kind = get_rel_relkind(matview);
     if (kind == '\0') {
@@ -190,9 +196,7 @@ Outcome RefreshScheduled(Oid matview, int64 history) {
 
 void GrantRefresh(Oid matview, const char* grantee, bool granted) {
     (void)RequireRegistered(matview);
-    if (!pg::IsOwner(matview)) {
-        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_MATVIEW, get_rel_name(matview));
-    }
+    CheckOwner(matview);
     if (granted && std::strcmp(grantee, "public") != 0) {
         (void)get_role_oid(grantee, false);
     }

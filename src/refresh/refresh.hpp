@@ -46,6 +46,9 @@ Wish ParseWish(const char* mode);
 // Raises 42P01 and 42809.
 void CheckIsMatview(Oid matview);
 
+// Raises 42501 for who is neither its owner nor a member of the role that is.
+void CheckOwner(Oid matview);
+
 // For who may: the owner, members of the owner's role, and the roles it was granted to. Raises
 // 22004, 42809, 42704 and 42501. `mode` may be null, which is auto.
 //

@@ -1,6 +1,5 @@
 #include "refresh/schedule.hpp"
 
-#include "pg/rights.hpp"
 #include "refresh/registered.hpp"
 
 extern "C" {
@@ -16,12 +15,6 @@ namespace freshcrm::refresh {
 namespace {
 
 constexpr int kScheduleArguments = 10;
-
-void CheckOwner(Oid matview) {
-    if (!pg::IsOwner(matview)) {
-        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_MATVIEW, get_rel_name(matview));
-    }
-}
 
 Datum FirstColumn(bool* isnull) {
     return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);

@@ -2,6 +2,7 @@
 
 #include "pg/ddl.hpp"
 #include "pg/names.hpp"
+#include "pg/own_functions.hpp"
 #include "pg/owner_scope.hpp"
 #include "pg/spi.hpp"
 #include "watch/changes.hpp"
@@ -15,8 +16,6 @@ extern "C" {
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "nodes/parsenodes.h"
-#include "nodes/value.h"
-#include "parser/parse_func.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/snapmgr.h"
@@ -42,9 +41,7 @@ constexpr Kind kReplica = {"freshcrm_watch_replica", kRowEvents | TRIGGER_TYPE_R
                            "AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW"};
 
 Oid NoteFunction() {
-    return LookupFuncName(
-        list_make2(makeString(pstrdup("freshcrm")), makeString(pstrdup("note_change"))), 0, nullptr,
-        false);
+    return pg::OwnFunction("note_change", 0, nullptr, false);
 }
 
 struct Found {

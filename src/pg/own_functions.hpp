@@ -11,7 +11,7 @@ extern "C" {
 #include "parser/parse_func.h"
 }
 
-namespace freshcrm::projection {
+namespace freshcrm::pg {
 
 inline bool IsOwnFunction(Oid function) {
     const Oid extension = get_extension_oid("freshcrm", true);
@@ -26,4 +26,4 @@ inline Oid OwnFunction(const char* name, int count, const Oid* types, bool missi
                           count, types, missing_ok);
 }
 
-}  // namespace freshcrm::projection
+}  // namespace freshcrm::pg
