@@ -14,7 +14,7 @@ SELECT pg_catalog.pg_extension_config_dump('freshcrm.collection', '');
 SELECT pg_catalog.pg_extension_config_dump('freshcrm.collection_id_seq', '');
 
 -- Not dumped: filled again at the end of a restore. Half of each page is kept free, so that updates stay on it and
--- leave the index as it is; pages are read as those of a heap (src/pg/free_rows.hpp).
+-- leave the index as it is; pages are read as those of a heap (src/pg/indexed_rows.hpp).
 CREATE TABLE freshcrm.collection_slot (
     collection integer NOT NULL,
     scope uuid NOT NULL,  -- a hash of the scope's values; all zero: a mark that the slots are filled

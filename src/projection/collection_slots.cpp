@@ -1,6 +1,6 @@
 #include "projection/collection_slots.hpp"
 
-#include "pg/free_rows.hpp"
+#include "pg/indexed_rows.hpp"
 #include "pg/new_entries.hpp"
 #include "projection/own_tables.hpp"
 

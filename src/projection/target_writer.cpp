@@ -1,5 +1,6 @@
 #include "projection/target_writer.hpp"
 
+#include "pg/indexed_rows.hpp"
 #include "pg/new_entries.hpp"
 #include "projection/harmless.hpp"
 #include "projection/statements.hpp"
@@ -257,7 +258,7 @@ bool FindRow(TargetWriter* writer, const Datum* key) {
     // A scan allocates, and keeps, what it needs when it first finds something.
     MemoryContext caller = MemoryContextSwitchTo(writer->estate->es_query_cxt);
     index_rescan(writer->scan, layout->scan_keys, writer->projection->key_count, nullptr, 0);
-    const bool found = index_getnext_slot(writer->scan, ForwardScanDirection, writer->old_row);
+    const bool found = pg::NextRowToUpdate(writer->scan, writer->old_row);
     MemoryContextSwitchTo(caller);
     return found;
 }

@@ -1,5 +1,4 @@
-// The rows of a small table that is written all the time, found by an index: those that nobody else
-// is writing.
+// Rows found by an index in a table that is written all the time.
 //
 // Whoever finds rows by an index prunes their pages on the way, once they are as full as the
 // fillfactor lets them be. On a page that its rows fill so far by themselves, that is every time.
@@ -10,11 +9,16 @@
 
 extern "C" {
 #include "access/genam.h"
+#include "executor/tuptable.h"
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 }
 
 namespace freshcrm::pg {
+
+// The next row that the scan's snapshot sees, in a slot of its table; false when there is none.
+// In its place index_getnext_slot() could be called, and is for other access methods than heap.
+bool NextRowToUpdate(IndexScanDesc scan, TupleTableSlot* slot);
 
 // What is called with the latest version of a row and its root, to which the index leads; returns
 // whether it wants more. It runs while the page is locked: it must be short, and copy what it

@@ -1,8 +1,10 @@
-#include "pg/free_rows.hpp"
+#include "pg/indexed_rows.hpp"
 
 extern "C" {
 #include "access/heapam.h"
 #include "access/relscan.h"
+#include "access/tableam.h"
+#include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/bufpage.h"
 }
@@ -37,7 +39,52 @@ bool Look(Relation table, Buffer buffer, ItemPointer root, SnapshotData* dirty, 
     return more;
 }
 
+// The version at this root that the scan's snapshot sees, in a slot's own header. `room`: whether
+// the page has some for another version, a little larger.
+bool Search(IndexScanDesc scan, ItemPointer root, Buffer buffer, HeapTuple tuple, bool* all_dead,
+            bool* room) {
+    tuple->t_self = *root;
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    const bool found = heap_hot_search_buffer(&tuple->t_self, scan->heapRelation, buffer,
+                                              scan->xs_snapshot, tuple, all_dead, true);
+    if (found) {
+        const Size needed = MAXALIGN(tuple->t_len + tuple->t_len / 4) + MAXIMUM_ALIGNOF;
+        *room = PageGetHeapFreeSpace(BufferGetPage(buffer)) >= needed;
+    }
+    LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+    return found;
+}
+
 }  // namespace
+
+bool NextRowToUpdate(IndexScanDesc scan, TupleTableSlot* slot) {
+    Relation table = scan->heapRelation;
+    if (table->rd_tableam != GetHeapamTableAmRoutine()) {
+        return index_getnext_slot(scan, ForwardScanDirection, slot);
+    }
+    ExecClearTuple(slot);
+    HeapTuple tuple = &reinterpret_cast<BufferHeapTupleTableSlot*>(slot)->base.tupdata;
+    for (ItemPointer root; (root = index_getnext_tid(scan, ForwardScanDirection)) != nullptr;) {
+        bool all_dead = false;
+        bool room = true;
+        Buffer buffer = ReadBuffer(table, ItemPointerGetBlockNumber(root));
+        bool found = Search(scan, root, buffer, tuple, &all_dead, &room);
+        if (found && !room) {
+            // It moves what is on the page.
+            heap_page_prune_opt(table, buffer);
+            found = Search(scan, root, buffer, tuple, &all_dead, &room);
+        }
+        if (found) {
+            pgstat_count_heap_fetch(scan->indexRelation);
+            ExecStorePinnedBufferHeapTuple(tuple, slot, buffer);
+            return true;
+        }
+        ReleaseBuffer(buffer);
+        // The index marks the entry.
+        scan->kill_prior_tuple = all_dead;
+    }
+    return false;
+}
 
 void EachFreeRow(IndexScanDesc scan, SnapshotData* dirty, FreeRowHandler row, void* arg) {
     Relation table = scan->heapRelation;
