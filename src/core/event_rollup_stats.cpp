@@ -1,5 +1,7 @@
 #include "core/event_rollup_stats.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
 #include <vector>
 
@@ -85,10 +87,7 @@ class KindMemory {
         next_ = 0;
     }
 
-    Kind Get(Bytes dimensions) {
-        if (dimensions.size() > kLongest) [[unlikely]] {
-            return KindOf(dimensions, count_, places_);
-        }
+    [[gnu::always_inline]] Kind Get(Bytes dimensions) {
         for (unsigned i = next_; i < size_; ++i) {
             if (entries_[i].Is(dimensions)) [[likely]] {
                 next_ = i + 1;
@@ -131,8 +130,11 @@ class KindMemory {
         }
     };
 
-    // Of one that does not come after the last one.
-    Kind Look(Bytes dimensions) {
+    // Of one that does not come after the last one, or is too long to be kept.
+    [[gnu::noinline]] Kind Look(Bytes dimensions) {
+        if (dimensions.size() > kLongest) {
+            return KindOf(dimensions, count_, places_);
+        }
         for (unsigned i = 0; i < next_ && i < size_; ++i) {
             if (entries_[i].Is(dimensions)) {
                 next_ = i + 1;
@@ -177,10 +179,21 @@ void AddCombination(const Combination& c, const std::array<Cutoff, 2>& cutoffs,
     }
 }
 
-// Adds what is said of a combination, and takes it off the front of [*at, end). Returns its
-// direction.
-Direction AddFirstCombination(const std::uint8_t** at, const std::uint8_t* end, KindMemory* memory,
-                              LeadEvents* events) {
+// One event of a direction, in a number that has room for as many of each as are counted in one go.
+constexpr unsigned kLaneBits = 21;
+constexpr std::size_t kMostAtOnce = (std::size_t{1} << kLaneBits) - 1;
+static_assert(kLaneBits * kDirections < 64);
+
+constexpr std::uint64_t UnitOf(Direction direction) {
+    return std::uint64_t{1} << (kLaneBits * static_cast<unsigned>(direction));
+}
+
+// Adds what is said of a combination, and takes it off the front of [*at, end). Returns the unit of
+// its direction.
+[[gnu::always_inline]] inline std::uint64_t AddFirstCombination(const std::uint8_t** at,
+                                                                const std::uint8_t* end,
+                                                                KindMemory* memory,
+                                                                LeadEvents* events) {
     const std::uint8_t* p = *at;
     const std::uint64_t size = TakeVarint(&p, end);
     if (size < static_cast<std::uint64_t>(end - p) && p[size] == kTimed) [[likely]] {
@@ -197,79 +210,84 @@ Direction AddFirstCombination(const std::uint8_t** at, const std::uint8_t* end, 
         counts.timed += static_cast<std::int64_t>(timed);
         counts.last = std::max(counts.last, newest);
         events->channels |= kind.channel;
-        return kind.direction;
+        return UnitOf(kind.direction);
     }
     Combination c;
     TakeCombination(at, end, &c);
     const Kind kind = memory->Get(c.dimensions);
     AddCombination(c, events->cutoffs, &events->Of(kind.direction));
     events->channels |= kind.channel;
-    return kind.direction;
+    return UnitOf(kind.direction);
 }
 
-// Counts events by direction, of which `directions` has that of each combination, from the newest
-// bucket on: as far as one asks.
+// Counts events by direction, of which `units` has that of each combination, from the newest bucket
+// on: as far as one asks.
 class WindowCounter {
   public:
-    WindowCounter(Bytes entries, std::span<const std::uint8_t> directions)
-        : reader_(entries), directions_(directions) {}
+    WindowCounter(Bytes entries, std::span<const std::uint64_t> units)
+        : reader_(entries), units_(units) {}
 
     // Goes on to the last entry of buckets from `first` on.
     void CountFrom(std::int64_t first) {
-        const std::uint8_t* at = reader_.position();
-        const std::uint8_t* const end = at + reader_.rest().size();
-        std::int64_t bucket = reader_.bucket;
-        while (at != end) {
-            if (end - at < 2 || !IsShortEntry(at)) [[unlikely]] {
-                reader_.ContinueAt(at, bucket);
-                if (!CountLongEntry(first)) {
-                    return;
-                }
-                at = reader_.position();
-                bucket = reader_.bucket;
-                continue;
-            }
-            if (bucket - at[0] < first) {
-                break;
-            }
-            Count(at[1] >> 1, 1);
-            bucket -= at[0];
-            at += 2;
-        }
-        reader_.ContinueAt(at, bucket);
+        first = std::clamp(first, kLowestBucket, kHighestBucket + 1);
+        do {
+            CountShortEntries(first);
+        } while (CountEntry(first));
     }
 
     std::int64_t counts[kDirections] = {};
 
   private:
-    void Count(std::uint64_t combination, std::uint64_t count) {
-        if (combination >= directions_.size()) [[unlikely]] {
-            throw CorruptRollup("an entry is of no combination");
+    // As many as there are one after the other, but for a rest that is left when there are a great
+    // many.
+    void CountShortEntries(std::int64_t first) {
+        const std::uint8_t* at = reader_.position();
+        const std::size_t pairs = std::min(reader_.rest().size() / 2, kMostAtOnce);
+        const std::uint8_t* const end = at + 2 * pairs;
+        std::int64_t left = reader_.bucket - first;
+        std::uint64_t sum = 0;
+        while (at != end && IsShortEntry(at) && left >= at[0]) {
+            left -= at[0];
+            sum += UnitOf(at[1] >> 1);
+            at += 2;
         }
-        counts[directions_[combination]] += static_cast<std::int64_t>(count);
+        reader_.ContinueAt(at, first + left);
+        for (std::size_t i = 0; i < kDirections; ++i) {
+            counts[i] += static_cast<std::int64_t>(sum >> (kLaneBits * i) & kMostAtOnce);
+        }
     }
 
-    // Whether it is of a bucket from `first` on, and has been counted.
-    [[gnu::noinline]] bool CountLongEntry(std::int64_t first) {
+    // Whether there is one of a bucket from `first` on.
+    bool CountEntry(std::int64_t first) {
         const EntryReader before = reader_;
-        reader_.Next();
+        if (!reader_.Next()) {
+            return false;
+        }
         if (reader_.bucket < first) {
             reader_ = before;
             return false;
         }
-        Count(reader_.combination, reader_.count);
+        const std::uint64_t unit = UnitOf(reader_.combination);
+        counts[std::countr_zero(unit) / kLaneBits] += static_cast<std::int64_t>(reader_.count);
         return true;
     }
 
+    std::uint64_t UnitOf(std::uint64_t combination) const {
+        if (combination >= units_.size()) [[unlikely]] {
+            throw CorruptRollup("an entry is of no combination");
+        }
+        return units_[combination];
+    }
+
     EntryReader reader_;
-    std::span<const std::uint8_t> directions_;
+    std::span<const std::uint64_t> units_;
 };
 
-void AddWindows(Bytes entries, std::span<const std::uint8_t> directions, std::int64_t width,
+void AddWindows(Bytes entries, std::span<const std::uint64_t> units, std::int64_t width,
                 LeadEvents* events) {
     const auto& buckets = window_memory.Get(events->cutoffs, width);
     const unsigned narrow = buckets[0].first > buckets[1].first ? 0 : 1;
-    WindowCounter counter(entries, directions);
+    WindowCounter counter(entries, units);
     for (const unsigned window : {narrow, 1 - narrow}) {
         counter.CountFrom(buckets[window].first);
         for (std::size_t i = 0; i < kDirections; ++i) {
@@ -287,22 +305,22 @@ std::int64_t AddRollup(Bytes value, const KindDimensions& dimensions, LeadEvents
     if (dimensions.direction >= shape.dimensions || dimensions.channel >= shape.dimensions) {
         throw CorruptRollup("it has fewer dimensions");
     }
-    std::uint8_t few[64];
-    std::vector<std::uint8_t> many;
-    std::uint8_t* directions = few;
-    if (reader.combinations() > sizeof(few)) {
+    std::uint64_t few[64];
+    std::vector<std::uint64_t> many;
+    std::span<std::uint64_t> units(few);
+    if (reader.combinations() > units.size()) {
         many.resize(reader.combinations());
-        directions = many.data();
+        units = many;
     }
+    units = units.first(reader.combinations());
     memory.Begin(shape.dimensions, dimensions);
     const Bytes rest = reader.rest();
     const std::uint8_t* at = rest.data();
     const std::uint8_t* const end = at + rest.size();
-    for (std::size_t i = 0; i < reader.combinations(); ++i) {
-        directions[i] = static_cast<std::uint8_t>(AddFirstCombination(&at, end, &memory, events));
+    for (std::uint64_t& unit : units) {
+        unit = AddFirstCombination(&at, end, &memory, events);
     }
-    AddWindows({at, end}, {directions, static_cast<std::size_t>(reader.combinations())},
-               shape.width, events);
+    AddWindows({at, end}, units, shape.width, events);
     return shape.width;
 }
 

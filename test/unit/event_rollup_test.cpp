@@ -399,6 +399,23 @@ TEST(EventRollup, StatisticsAreThoseOfTheEventsWithTheirEdges) {
     }
 }
 
+// More than are counted in one go.
+TEST(EventRollup, AllEntriesAreCounted) {
+    constexpr std::size_t kMore = 5'000'000;
+    Value value = Pack({kNarrowestBucket, 2}, {{{"inbound", "email"}, kTimeEnd / 2}});
+    for (std::size_t i = 0; i < kMore; ++i) {
+        value.insert(value.end(), {1, 0});
+    }
+    LeadEvents found{};
+    found.cutoffs = {Cutoff{kBeforeAllTime, false},
+                     Cutoff{kTimeEnd / 2 - 10 * kNarrowestBucket, false}};
+    AddRollup(value, {0, 1}, &found);
+    EXPECT_EQ(found.Of(Direction::kInbound).in_window[0], static_cast<std::int64_t>(kMore + 1));
+    EXPECT_NEAR(static_cast<double>(found.Of(Direction::kInbound).in_window[1]), 10, 1);
+    EXPECT_EQ(found.Of(Direction::kOutbound).in_window[0], 0);
+    EXPECT_EQ(found.Of(Direction::kOther).in_window[0], 0);
+}
+
 TEST(EventRollup, EdgesEndWithTheirBuckets) {
     EXPECT_EQ(EdgeEnd(kHour, 1), kHour);
     EXPECT_EQ(EdgeEnd(kHour, kHour), kHour);
