@@ -22,6 +22,11 @@ enum class Direction : std::uint8_t { kInbound, kOutbound, kOther };
 
 inline constexpr std::size_t kDirections = 3;
 
+// The first and the last four bytes of "inbound" and "outbound": of the shorter one, one is among
+// both.
+inline constexpr std::uint64_t kDirectionBytes[2] = {
+    LoadBytes<4>("inbo") | (LoadBytes<4>("ound") << 32), LoadBytes<8>("outbound")};
+
 // "inbound" and "outbound"; all else is other. It is asked for every event, in which one follows
 // the other as it likes: so there is no branch between the two.
 constexpr Direction DirectionOf(std::string_view word) noexcept {
@@ -31,17 +36,14 @@ constexpr Direction DirectionOf(std::string_view word) noexcept {
     // Makes a letter a small one. What is none never becomes one: only a letter differs from a
     // small letter in this bit alone.
     constexpr std::uint64_t kSmall = 0x2020202020202020;
-    // The first and the last four bytes: in seven there is one that is among both.
     const std::uint64_t bytes =
         kSmall | (LoadBytes<4>(word.data()) | (LoadBytes<4>(word.data() + word.size() - 4) << 32));
-    constexpr std::uint64_t kInbound = LoadBytes<4>("inbo") | (LoadBytes<4>("ound") << 32);
-    constexpr std::uint64_t kOutbound = LoadBytes<8>("outbound");
-    const unsigned inbound = (word.size() == 7 ? 1U : 0U) & (bytes == kInbound ? 1U : 0U);
-    const unsigned outbound = (word.size() == 8 ? 1U : 0U) & (bytes == kOutbound ? 1U : 0U);
+    const auto longer = static_cast<unsigned>(word.size() - 7);
+    const unsigned other = bytes == kDirectionBytes[longer] ? 0 : 1;
     static_assert(static_cast<int>(Direction::kInbound) == 0 &&
                   static_cast<int>(Direction::kOutbound) == 1 &&
                   static_cast<int>(Direction::kOther) == 2);
-    return static_cast<Direction>(2 - 2 * inbound - outbound);
+    return static_cast<Direction>((longer & ~other) | (other << 1));
 }
 
 inline constexpr std::array<std::string_view, 45> kChannelNames{
