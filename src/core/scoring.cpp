@@ -27,7 +27,7 @@ constexpr double kOne = kValueUnits;
 constexpr double kNeutral = kOne / 2;
 static_assert(kShareOfReplies + kLastWord == kOne);
 
-struct Stage {
+struct StageName {
     std::string_view name;
     int percent;
 };
@@ -35,7 +35,7 @@ struct Stage {
 // In ASCII order. Those of Salesforce are prospecting, qualification, needs analysis, value
 // proposition, id. decision makers, perception analysis, proposal/price quote, negotiation/review,
 // closed won and closed lost.
-constexpr auto kStages = std::to_array<Stage>({
+constexpr auto kStages = std::to_array<StageName>({
     {"closed_lost", 0},
     {"closed_won", 100},
     {"contacted", 20},
@@ -75,10 +75,13 @@ constexpr auto kStages = std::to_array<Stage>({
     {"working", 30},
 });
 static_assert(std::is_sorted(kStages.begin(), kStages.end(),
-                             [](const Stage& a, const Stage& b) { return a.name < b.name; }));
+                             [](const StageName& a, const StageName& b) {
+                                 return a.name < b.name;
+                             }));
 constexpr std::size_t kLongestStage = 20;
-static_assert(std::all_of(kStages.begin(), kStages.end(),
-                          [](const Stage& stage) { return stage.name.size() <= kLongestStage; }));
+static_assert(std::all_of(kStages.begin(), kStages.end(), [](const StageName& stage) {
+    return stage.name.size() <= kLongestStage;
+}));
 
 constexpr char Fold(char c) {
     if (c >= 'A' && c <= 'Z') {
@@ -139,8 +142,7 @@ double Channels(const LeadFacts& facts) {
     return kOne * (1 - std::exp2(-Number(facts.channels)));
 }
 
-double StageValue(const LeadFacts& facts) {
-    const std::optional<int> percent = facts.status ? StagePercent(*facts.status) : std::nullopt;
+double Stage(std::optional<int> percent) {
     return percent ? kOne * *percent / 100 : kNeutral;
 }
 
@@ -155,15 +157,9 @@ unsigned UnknownStatistics(const LeadFacts& facts) {
                kUnknownLastOutbound);
 }
 
-unsigned UnknownFacts(const LeadFacts& facts, bool has_statistics) {
-    unsigned unknown = has_statistics ? UnknownStatistics(facts) : kUnknownStats;
-    if (!facts.now) {
-        unknown |= kUnknownNow;
-    }
-    if (!facts.status || !StagePercent(*facts.status)) {
-        unknown |= kUnknownStatus;
-    }
-    return unknown;
+unsigned UnknownFacts(const LeadFacts& facts, bool has_statistics, std::optional<int> percent) {
+    return (has_statistics ? UnknownStatistics(facts) : kUnknownStats) |
+           (facts.now ? 0U : kUnknownNow) | (percent ? 0U : kUnknownStatus);
 }
 
 // Sets the factors, of as many values and shares, and returns their sum.
@@ -209,7 +205,7 @@ std::optional<int> StagePercent(std::string_view status) {
     const std::string_view name(buffer.data(), status.size());
     const auto* stage =
         std::lower_bound(kStages.begin(), kStages.end(), name,
-                         [](const Stage& a, std::string_view b) { return a.name < b; });
+                         [](const StageName& a, std::string_view b) { return a.name < b; });
     return stage != kStages.end() && stage->name == name ? std::optional(stage->percent)
                                                          : std::nullopt;
 }
@@ -221,12 +217,13 @@ LeadScore ScoreLead(const LeadFacts& facts, std::span<const std::int32_t> shares
         known.now = facts.now;
         known.status = facts.status;
     }
+    const std::optional<int> percent = known.status ? StagePercent(*known.status) : std::nullopt;
     const std::array<double, kLeadFactors.size()> values{
         Recency(known.last_inbound_at, known.now, kLeadHalfLifeDays), Frequency(known),
-        Reply(known), Channels(known), StageValue(known)};
+        Reply(known), Channels(known), Stage(percent)};
     LeadScore score{};
     score.score = Weigh(values, shares, score.factors);
-    score.unknown = UnknownFacts(known, facts.has_statistics);
+    score.unknown = UnknownFacts(known, facts.has_statistics, percent);
     return score;
 }
 

@@ -57,9 +57,10 @@ class Container {
         std::memcpy(end_, text.data(), text.size());
         Close(JENTRY_ISSTRING, end_ + text.size());
     }
-    // units / 10^decimals, from 0 on and less than 10 000, of at most 6 decimals: as short as it
-    // is, without trailing zeros.
-    void Add(std::int32_t units, int decimals);
+    // units / 10^Decimals, from 0 on and less than 10 000: as short as it is, without trailing
+    // zeros.
+    template <unsigned Decimals>
+    void Add(std::int32_t units);
     // Another one, of the same constructor's arguments. `fill` adds what it holds.
     template <typename Fill>
     void Add(uint32 kind, std::size_t size, std::size_t entries, Fill fill) {
@@ -71,11 +72,10 @@ class Container {
 
   private:
     // The values of a jsonb begin at multiples of 4, as it does; what is left out counts as theirs.
+    // It is room that is still to be written to.
     static char* Align(char* at) {
-        const std::size_t over = reinterpret_cast<std::uintptr_t>(at) % ALIGNOF_INT;
-        const std::size_t missing = over == 0 ? 0 : ALIGNOF_INT - over;
-        std::memset(at, 0, missing);
-        return at + missing;
+        std::memset(at, 0, ALIGNOF_INT);
+        return reinterpret_cast<char*>(INTALIGN(at));
     }
     // Makes the entry of the value that ends there. The first entry has where it ends instead of
     // its size, which is the same; there are no 32 of them, of which another one would have.
@@ -91,38 +91,45 @@ class Container {
     int closed_ = 0;
 };
 
-void Container::Add(std::int32_t units, int decimals) {
-    while (decimals > 0 && units % 10 == 0) {
-        units /= 10;
+template <unsigned Decimals>
+void Container::Add(std::int32_t units) {
+    constexpr std::uint32_t kScale = [] {
+        std::uint32_t scale = 1;
+        for (unsigned i = 0; i < Decimals; ++i) {
+            scale *= 10;
+        }
+        return scale;
+    }();
+    const auto whole = static_cast<std::uint32_t>(units) / kScale;
+    const auto fraction = static_cast<std::uint32_t>(units) % kScale;
+    unsigned decimals = fraction == 0 ? 0 : Decimals;
+    for (std::uint32_t rest = fraction; decimals > 0 && rest % 10 == 0; rest /= 10) {
         --decimals;
     }
-    std::int32_t scale = 1;
-    for (int i = 0; i < decimals; ++i) {
-        scale *= 10;
-    }
-    // Digits of base 10 000: the whole part, and four and four decimals.
-    const std::int64_t fraction = std::int64_t{units % scale} * 100'000'000 / scale;
-    const std::int16_t all[3] = {static_cast<std::int16_t>(units / scale),
-                                 static_cast<std::int16_t>(fraction / 10'000),
-                                 static_cast<std::int16_t>(fraction % 10'000)};
-    int first = 0;
-    int behind = 3;
+    // Digits of base 10 000: the whole part, and four and four decimals. What is copied behind them
+    // is written over.
+    constexpr unsigned kDigits = 3;
+    const std::uint32_t decimal_digits = fraction * (100'000'000 / kScale);
+    const std::int16_t all[2 * kDigits] = {static_cast<std::int16_t>(whole),
+                                           static_cast<std::int16_t>(decimal_digits / 10'000),
+                                           static_cast<std::int16_t>(decimal_digits % 10'000)};
+    unsigned behind = kDigits;
     while (behind > 0 && all[behind - 1] == 0) {
         --behind;
     }
+    unsigned first = 0;
     while (first < behind && all[first] == 0) {
         ++first;
     }
     // NUMERIC_SHORT, the scale shown, and the weight of the first digit, of 7 bits.
-    const int weight = first < behind ? -first : 0;
-    const auto header = static_cast<std::uint16_t>(0x8000 | decimals << 7 | (weight & 0x7f));
+    const unsigned weight = first < behind ? 0U - first : 0U;
+    const auto header = static_cast<std::uint16_t>(0x8000U | decimals << 7 | (weight & 0x7f));
     char* const at = Align(end_);
-    const std::size_t digits = static_cast<std::size_t>(behind - first) * sizeof(std::int16_t);
-    const std::size_t size = VARHDRSZ + sizeof(header) + digits;
-    SET_VARSIZE(at, size);
+    char* const digits = at + VARHDRSZ + sizeof(header);
+    SET_VARSIZE(at, VARHDRSZ + sizeof(header) + (behind - first) * sizeof(std::int16_t));
     std::memcpy(at + VARHDRSZ, &header, sizeof(header));
-    std::memcpy(at + VARHDRSZ + sizeof(header), all + first, digits);
-    Close(JENTRY_ISNUMERIC, at + size);
+    std::memcpy(digits, all + first, kDigits * sizeof(std::int16_t));
+    Close(JENTRY_ISNUMERIC, digits + (behind - first) * sizeof(std::int16_t));
 }
 
 void AddFactor(const core::Factor& factor, Container* into) {
@@ -131,9 +138,9 @@ void AddFactor(const core::Factor& factor, Container* into) {
     into->Add("value");
     into->Add("points");
     into->Add("weight");
-    into->Add(factor.value, 4);
-    into->Add(factor.points, 2);
-    into->Add(factor.share, 6);
+    into->Add<4>(factor.value);
+    into->Add<2>(factor.points);
+    into->Add<6>(factor.share);
 }
 
 void AddUnknown(unsigned unknown, Container* into) {

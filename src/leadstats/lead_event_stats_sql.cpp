@@ -9,9 +9,6 @@
 #include "pg/aggregate.hpp"
 #include "pg/entry.hpp"
 
-extern "C" {
-#include "utils/typcache.h"
-}
 // The standard library after the server's headers.
 #include <cstring>
 #include <new>
@@ -66,10 +63,7 @@ bool HasShortWords(FunctionCallInfo fcinfo) {
 Datum Attribute(FunctionCallInfo fcinfo, int first, int last, int column) {
     HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(0);
     if (fcinfo->flinfo->fn_extra == nullptr) {
-        TupleDesc desc =
-            lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
-        leadstats::CheckStatsType(desc);
-        ReleaseTupleDesc(desc);
+        leadstats::CheckStatsType(row);
         fcinfo->flinfo->fn_extra = fcinfo->flinfo;
     }
     if (column < first || column > last) {

@@ -6,6 +6,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/typcache.h"
 }
 // The standard library after the server's headers.
 #include <bit>
@@ -82,6 +83,13 @@ void CheckStatsType(TupleDesc desc) {
                         errmsg("type %s is not as the extension has made it",
                                format_type_be(desc->tdtypeid))));
     }
+}
+
+void CheckStatsType(HeapTupleHeader row) {
+    TupleDesc desc =
+        lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+    CheckStatsType(desc);
+    ReleaseTupleDesc(desc);
 }
 
 NullableDatum StatsAttribute(HeapTupleHeader row, int column) {

@@ -68,6 +68,8 @@ enum StatsColumn : int {
 // Raises 42804 when the type is not as the extension has made it: an owner of the type may alter
 // it.
 void CheckStatsType(TupleDesc desc);
+// That of a row.
+void CheckStatsType(HeapTupleHeader row);
 
 // The value of a column; `row` is of the type that has been checked. All columns are of eight bytes
 // and aligned, but the last one, which is of four: so where one is depends on NULLs alone.

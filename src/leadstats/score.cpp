@@ -4,30 +4,22 @@
 // The standard library after the server's headers.
 #include <optional>
 
-extern "C" {
-#include "utils/typcache.h"
-}
-
 namespace freshcrm::leadstats {
 
 namespace {
 
-struct StatisticsRow {
-    Datum values[kStatsColumns];
-    bool nulls[kStatsColumns];
-};
-
-core::Count ReadCount(const StatisticsRow& row, StatsColumn column, const char* name) {
-    if (row.nulls[column]) {
+core::Count ReadCount(HeapTupleHeader stats, StatsColumn column, const char* name) {
+    const NullableDatum count = StatsAttribute(stats, column);
+    if (count.isnull) {
         return std::nullopt;
     }
     return CheckedCount(
-        column == kChannels ? DatumGetInt32(row.values[column]) : DatumGetInt64(row.values[column]),
-        name);
+        column == kChannels ? DatumGetInt32(count.value) : DatumGetInt64(count.value), name);
 }
 
-std::optional<core::Timestamp> ReadTime(const StatisticsRow& row, StatsColumn column) {
-    return row.nulls[column] ? std::nullopt : std::optional(DatumGetInt64(row.values[column]));
+std::optional<core::Timestamp> ReadTime(HeapTupleHeader stats, StatsColumn column) {
+    const NullableDatum time = StatsAttribute(stats, column);
+    return time.isnull ? std::nullopt : std::optional(DatumGetInt64(time.value));
 }
 
 }  // namespace
@@ -37,22 +29,13 @@ void ReadStatistics(HeapTupleHeader stats, core::LeadFacts* facts) {
     if (stats == nullptr) {
         return;
     }
-    TupleDesc desc =
-        lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(stats), HeapTupleHeaderGetTypMod(stats));
-    CheckStatsType(desc);
-    HeapTupleData tuple{};
-    tuple.t_len = HeapTupleHeaderGetDatumLength(stats);
-    tuple.t_data = stats;
-    StatisticsRow row;
-    heap_deform_tuple(&tuple, desc, row.values, row.nulls);
-    ReleaseTupleDesc(desc);
-    facts->inbound_total = ReadCount(row, kInboundTotal, "inbound_total");
-    facts->outbound_total = ReadCount(row, kOutboundTotal, "outbound_total");
-    facts->inbound_14d = ReadCount(row, kInbound14d, "inbound_14d");
-    facts->inbound_7d = ReadCount(row, kInbound7d, "inbound_7d");
-    facts->channels = ReadCount(row, kChannels, "channels");
-    facts->last_inbound_at = ReadTime(row, kLastInboundAt);
-    facts->last_outbound_at = ReadTime(row, kLastOutboundAt);
+    facts->inbound_total = ReadCount(stats, kInboundTotal, "inbound_total");
+    facts->outbound_total = ReadCount(stats, kOutboundTotal, "outbound_total");
+    facts->inbound_14d = ReadCount(stats, kInbound14d, "inbound_14d");
+    facts->inbound_7d = ReadCount(stats, kInbound7d, "inbound_7d");
+    facts->channels = ReadCount(stats, kChannels, "channels");
+    facts->last_inbound_at = ReadTime(stats, kLastInboundAt);
+    facts->last_outbound_at = ReadTime(stats, kLastOutboundAt);
 }
 
 core::Count CheckedCount(std::int64_t count, const char* name) {

@@ -10,8 +10,8 @@ extern "C" {
 
 namespace freshcrm::leadstats {
 
-// Reads a freshcrm.lead_event_stats; null is none. `now` and `status` are left alone. 22023 for a
-// negative count, 42804 when the type is not as the extension has made it.
+// Reads a freshcrm.lead_event_stats, of which CheckStatsType() has been asked; null is none. `now`
+// and `status` are left alone. 22023 for a negative count.
 void ReadStatistics(HeapTupleHeader stats, core::LeadFacts* facts);
 
 // 22023 when it is negative; `name` is that of an argument.

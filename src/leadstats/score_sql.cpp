@@ -1,5 +1,6 @@
 // SQL: freshcrm.lead_score(…), p_score(…), engagement_score(…).
 #include "leadstats/arguments.hpp"
+#include "leadstats/result_row.hpp"
 #include "leadstats/score.hpp"
 #include "leadstats/score_weights.hpp"
 #include "pg/entry.hpp"
@@ -17,6 +18,7 @@ namespace {
 struct ScoreCall {
     leadstats::KnownWeights weights;
     TupleDesc result;
+    bool stats_checked;  // the type of the statistics
 };
 
 ScoreCall* Call(FmgrInfo* flinfo) {
@@ -36,18 +38,31 @@ core::Count OptionalCount(FunctionCallInfo fcinfo, int argument, const char* nam
                                   : leadstats::CheckedCount(PG_GETARG_INT32(argument), name);
 }
 
+HeapTupleHeader OptionalStats(FunctionCallInfo fcinfo, int argument, ScoreCall* call) {
+    if (PG_ARGISNULL(argument)) {
+        return nullptr;
+    }
+    HeapTupleHeader stats = PG_GETARG_HEAPTUPLEHEADER(argument);
+    if (!call->stats_checked) {
+        leadstats::CheckStatsType(stats);
+        call->stats_checked = true;
+    }
+    return stats;
+}
+
 // stats, p_now, p_weights, p_status
 core::LeadScore Score(FunctionCallInfo fcinfo) {
+    ScoreCall* call = Call(fcinfo->flinfo);
     core::LeadFacts facts{};
-    leadstats::ReadStatistics(PG_ARGISNULL(0) ? nullptr : PG_GETARG_HEAPTUPLEHEADER(0), &facts);
+    leadstats::ReadStatistics(OptionalStats(fcinfo, 0, call), &facts);
     facts.now = leadstats::TimeArgument(fcinfo, 1);
     if (!PG_ARGISNULL(3)) {
         const text* status = PG_GETARG_TEXT_PP(3);
         facts.status = std::string_view(VARDATA_ANY(status), VARSIZE_ANY_EXHDR(status));
     }
-    return core::ScoreLead(
-        facts, leadstats::SharesOfWeights(&Call(fcinfo->flinfo)->weights, fcinfo->flinfo->fn_mcxt,
-                                          core::kLeadFactors, OptionalJson(fcinfo, 2)));
+    return core::ScoreLead(facts,
+                           leadstats::SharesOfWeights(&call->weights, fcinfo->flinfo->fn_mcxt,
+                                                      core::kLeadFactors, OptionalJson(fcinfo, 2)));
 }
 
 TupleDesc ResultType(FunctionCallInfo fcinfo) {
