@@ -119,18 +119,19 @@ BEGIN
     LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
     BEGIN ATOMIC
       SELECT s.* FROM (
-        SELECT e.lead_id, freshcrm.lead_event_stats_count(e.stats, 1), freshcrm.lead_event_stats_count(e.stats, 2),
+       (SELECT e.lead_id, freshcrm.lead_event_stats_count(e.stats, 1), freshcrm.lead_event_stats_count(e.stats, 2),
                freshcrm.lead_event_stats_count(e.stats, 3), freshcrm.lead_event_stats_count(e.stats, 4),
                freshcrm.lead_event_stats_count(e.stats, 5), freshcrm.lead_event_stats_count(e.stats, 6),
                freshcrm.lead_event_stats_count(e.stats, 7), freshcrm.lead_event_stats_time(e.stats, 8),
                freshcrm.lead_event_stats_time(e.stats, 9), freshcrm.lead_event_stats_channels(e.stats)
           FROM (' || of_user || ') AS e
+         WHERE freshcrm.check_cutoffs($2, $3)
+         ORDER BY e.lead_id)
         UNION ALL
         SELECT named.lead_id, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, NULL, NULL, 0
           FROM unnest(ARRAY(SELECT DISTINCT d.id FROM unnest($4) AS d (id))) AS named (lead_id)
          WHERE $4 IS NOT NULL AND named.lead_id IS NOT NULL AND NOT EXISTS (
                ' || of_named || ')) AS s
-       WHERE freshcrm.check_cutoffs($2, $3)
        ORDER BY s.lead_id;
     END;';
   EXECUTE freshcrm.crm_fill(template, columns, names || '{"14d": "$2", "7d": "$3", "14d once": "(SELECT $2)", "7d once": "(SELECT $3)"}');
@@ -149,7 +150,7 @@ BEGIN
                      freshcrm.lead_score(coalesce(e.stats, {nothing}), $2, $3, {leads.status}) AS score
                 FROM {leads} AS leads LEFT JOIN (' || of_leads || ') AS e ON e.lead_id = {leads.id}
                WHERE {leads.id} = ANY ($1)
-              OFFSET 0) AS s
+               ORDER BY {leads.id} OFFSET 0) AS s
        ORDER BY s.lead_id;
     END;';
   -- In hours: days have other lengths where clocks change, and the same events have the same score everywhere.
