@@ -1,7 +1,7 @@
 -- The ways to get the statistics, and the tables whose upkeep is measured. What freshcrm does not have yet is left out.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
-CREATE TABLE bench.raw (repetition int, way text, value float8);
+CREATE TABLE bench.raw (turn int, way text, value float8);
 
 -- $1 is the user, $2 and $3 the cutoffs, $4 100 leads, $5 the time of the question.
 CREATE TABLE bench.ways (place int, way text PRIMARY KEY, statement text, needs text, what text);
@@ -30,6 +30,37 @@ $f$SELECT lead_id, sum(n)::bigint AS total_events, coalesce(sum(n) FILTER (WHERE
   FROM (SELECT lead_id, direction, channel, count(*) AS n, count(*) FILTER (WHERE created_at >= $2) AS n14,
                count(*) FILTER (WHERE created_at >= $3) AS n7, max(created_at) AS last
           FROM crm.message_events WHERE $f$ || condition || ' GROUP BY lead_id, direction, channel) AS l GROUP BY lead_id' $$;
+
+-- The P-scores of 100 leads and the factors that made them (README), of the statistics above: what p_score_batch() gives.
+CREATE FUNCTION bench.plain_score() RETURNS text LANGUAGE sql AS $$ SELECT
+$f$SELECT lead_id, total5 AS p_score, jsonb_build_object(
+         'recency', jsonb_build_object('value', trim_scale(recency), 'points', trim_scale(total1), 'weight', 0.35),
+         'frequency', jsonb_build_object('value', trim_scale(frequency), 'points', trim_scale(total2 - total1), 'weight', 0.25),
+         'reply', jsonb_build_object('value', trim_scale(reply), 'points', trim_scale(total3 - total2), 'weight', 0.2),
+         'channels', jsonb_build_object('value', trim_scale(channels), 'points', trim_scale(total4 - total3), 'weight', 0.05),
+         'stage', jsonb_build_object('value', trim_scale(stage), 'points', trim_scale(total5 - total4), 'weight', 0.15),
+         'unknown', '[]'::jsonb) AS factors
+  FROM (SELECT *, round(35 * recency, 2) AS total1, round(35 * recency + 25 * frequency, 2) AS total2,
+               round(35 * recency + 25 * frequency + 20 * reply, 2) AS total3,
+               round(35 * recency + 25 * frequency + 20 * reply + 5 * channels, 2) AS total4,
+               round(35 * recency + 25 * frequency + 20 * reply + 5 * channels + 15 * stage, 2) AS total5
+          FROM (SELECT l.id AS lead_id,
+                       round(CASE WHEN s.last_inbound_at >= $5 THEN 1 WHEN s.last_inbound_at IS NULL THEN 0
+                         ELSE power(2, -extract(epoch FROM $5 - s.last_inbound_at)::float8 / 604800) END::numeric, 4) AS recency,
+                       round((1 - exp(-(coalesce(s.inbound_7d, 0)
+                         + 0.5 * (coalesce(s.inbound_14d, 0) - coalesce(s.inbound_7d, 0)))::float8 / 3))::numeric, 4) AS frequency,
+                       round((0.7 * (coalesce(s.inbound_total, 0) + 1)::float8
+                           / (coalesce(s.inbound_total, 0) + coalesce(s.outbound_total, 0) + 4)
+                         + CASE WHEN s.last_inbound_at > coalesce(s.last_outbound_at, '-infinity') THEN 0.3 ELSE 0 END)::numeric, 4) AS reply,
+                       round((1 - power(2, -coalesce(s.channels, 0)::float8))::numeric, 4) AS channels,
+                       CASE l.status WHEN 'new' THEN 0.1 WHEN 'open' THEN 0.1 WHEN 'qualified' THEN 0.4 WHEN 'proposal' THEN 0.75
+                         WHEN 'won' THEN 1 WHEN 'lost' THEN 0 END AS stage
+                  FROM crm.leads AS l LEFT JOIN ($f$
+    || replace(replace(bench.filter('lead_id = ANY ($4) AND user_id IS NOT NULL'), '$2', '($5 - interval ''336 hours'')'),
+         '$3', '($5 - interval ''168 hours'')') || $f$) AS s ON s.lead_id = l.id
+                 WHERE l.id = ANY ($4)
+                OFFSET 0) AS factors
+        OFFSET 0) AS totals$f$ $$;
 
 -- As it is written where each lead is gone through.
 CREATE FUNCTION bench.loop(p_user uuid, p_cutoff_14d timestamptz, p_cutoff_7d timestamptz)
@@ -97,9 +128,10 @@ INSERT INTO bench.ways VALUES
   (11, 'batch_count', 'SELECT lead_id, count(*) FROM crm.message_events WHERE lead_id = ANY ($4) GROUP BY lead_id', NULL, '100 leads: count(*)'),
   (12, 'batch_filter', bench.filter('lead_id = ANY ($4)'), NULL, '100 leads: FILTER, count(DISTINCT channel)'),
   (13, 'batch_two_levels', bench.two_levels('lead_id = ANY ($4)'), NULL, '100 leads: FILTER, grouped twice'),
-  (14, 'batch_aggregate', 'SELECT lead_id, freshcrm.lead_event_stats(direction, channel, created_at, $2, $3) FROM crm.message_events WHERE lead_id = ANY ($4) GROUP BY lead_id', NULL, '100 leads: lead_event_stats()'),
-  (15, 'batch_raw', 'SELECT * FROM raw.p_score_batch($4, $5)', 'raw.p_score_batch', '100 leads: p_score_batch(), raw events'),
-  (16, 'batch_rollup', 'SELECT * FROM crm.p_score_batch($4, $5)', 'freshcrm.create_event_rollup', '100 leads: p_score_batch(), rollup');
+  (14, 'batch_score', bench.plain_score(), NULL, '100 leads: the P-score, in plain SQL'),
+  (15, 'batch_aggregate', 'SELECT lead_id, freshcrm.lead_event_stats(direction, channel, created_at, $2, $3) FROM crm.message_events WHERE lead_id = ANY ($4) GROUP BY lead_id', NULL, '100 leads: lead_event_stats()'),
+  (16, 'batch_raw', 'SELECT * FROM raw.p_score_batch($4, $5)', 'raw.p_score_batch', '100 leads: p_score_batch(), raw events'),
+  (17, 'batch_rollup', 'SELECT * FROM crm.p_score_batch($4, $5)', 'freshcrm.create_event_rollup', '100 leads: p_score_batch(), rollup');
 DELETE FROM bench.ways WHERE to_regproc(needs) IS NULL AND needs IS NOT NULL
     OR way = 'batch_rollup' AND to_regproc('raw.p_score_batch') IS NULL;
 
@@ -110,8 +142,9 @@ DECLARE
   differences bigint;
 BEGIN
   FOR tested IN SELECT w.way, replace(w.statement, '$4', 'q.leads') AS statement, f.statement AS plain
-                  FROM bench.ways AS w JOIN bench.ways AS f ON f.way = CASE WHEN w.way LIKE 'batch%' THEN 'batch_filter' ELSE 'filter' END
-                 WHERE w.way IN ('two_levels', 'loop', 'columns', 'rpc_raw', 'rpc_rollup', 'batch_two_levels') ORDER BY w.place LOOP
+                  FROM (VALUES ('two_levels', 'filter'), ('loop', 'filter'), ('columns', 'filter'), ('rpc_raw', 'filter'), ('rpc_rollup', 'filter'),
+                          ('batch_two_levels', 'batch_filter'), ('batch_raw', 'batch_score'), ('batch_rollup', 'batch_score')) AS t (way, plain)
+                  JOIN bench.ways AS w USING (way) JOIN bench.ways AS f ON f.way = t.plain ORDER BY w.place LOOP
     EXECUTE format('SELECT count(*) FROM (TABLE bench.question) AS q,
         LATERAL ((SELECT w::text FROM (%1$s) AS w EXCEPT ALL SELECT f::text FROM (%2$s) AS f)
                  UNION ALL (SELECT f::text FROM (%2$s) AS f EXCEPT ALL SELECT w::text FROM (%1$s) AS w)) AS d',
