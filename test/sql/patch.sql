@@ -214,6 +214,10 @@ ALTER TABLE board_hot ALTER COLUMN value DROP NOT NULL;
 SELECT * FROM tried($$UPDATE customers SET name = repeat('long', 3000) WHERE id = 2$$);
 SELECT * FROM tried($$UPDATE leads SET value = 4711 WHERE id = 1$$);
 SELECT length(customer), value FROM board_hot WHERE id = 1;
+-- A page is pruned when it has no room for another version: the table does not grow with what is written.
+SELECT pg_relation_size('board_hot') AS before \gset
+DO $$ BEGIN FOR i IN 1 .. 1000 LOOP UPDATE leads SET value = 10000 + i WHERE id = 2; COMMIT; END LOOP; END $$;
+SELECT value, pg_relation_size('board_hot') <= :before + 2 * 8192 AS pruned FROM board_hot WHERE id = 2;
 -- Nothing differs, nothing is written.
 SELECT ctid AS before FROM board_hot WHERE id = 2 \gset
 SELECT * FROM tried($$INSERT INTO activities (id, lead_id, at, deleted) VALUES (50, 2, '2026-01-01', true)$$);
