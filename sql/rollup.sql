@@ -351,6 +351,8 @@ DECLARE
     secured boolean;
     rollup regclass;
     command text;
+    -- Rows are long, written with each event, and grow.
+    room CONSTANT jsonb := '{"fillfactor": 70}';
 BEGIN
     PERFORM freshcrm.check_event_rollup(source, key, time_column, bucket, dimensions);
     SELECT n.nspname, coalesce(target, c.relname || '_rollup'), c.relrowsecurity
@@ -371,7 +373,8 @@ BEGIN
     PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
     rollup := freshcrm.create_projection(
         query => freshcrm.event_rollup_query(source, key, time_column, bucket, dimensions),
-        key => key, target => target_name::name, mode => mode, on_error => on_error, options => options);
+        key => key, target => target_name::name, mode => mode, on_error => on_error,
+        options => CASE jsonb_typeof(options) WHEN 'object' THEN room || options ELSE options END);
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 
     INSERT INTO freshcrm.event_rollup
