@@ -55,6 +55,20 @@ bool Search(IndexScanDesc scan, ItemPointer root, Buffer buffer, HeapTuple tuple
     return found;
 }
 
+// Empties the slot, and returns the page that it held: rows that are looked for one after the other
+// are often on the same one.
+Buffer TakeBuffer(TupleTableSlot* slot) {
+    Buffer buffer = InvalidBuffer;
+    if (!TTS_EMPTY(slot)) {
+        buffer = reinterpret_cast<BufferHeapTupleTableSlot*>(slot)->buffer;
+    }
+    if (BufferIsValid(buffer)) {
+        IncrBufferRefCount(buffer);
+    }
+    ExecClearTuple(slot);
+    return buffer;
+}
+
 }  // namespace
 
 bool NextRowToUpdate(IndexScanDesc scan, TupleTableSlot* slot) {
@@ -62,12 +76,12 @@ bool NextRowToUpdate(IndexScanDesc scan, TupleTableSlot* slot) {
     if (table->rd_tableam != GetHeapamTableAmRoutine()) {
         return index_getnext_slot(scan, ForwardScanDirection, slot);
     }
-    ExecClearTuple(slot);
+    Buffer buffer = TakeBuffer(slot);
     HeapTuple tuple = &reinterpret_cast<BufferHeapTupleTableSlot*>(slot)->base.tupdata;
     for (ItemPointer root; (root = index_getnext_tid(scan, ForwardScanDirection)) != nullptr;) {
         bool all_dead = false;
         bool room = true;
-        Buffer buffer = ReadBuffer(table, ItemPointerGetBlockNumber(root));
+        buffer = ReleaseAndReadBuffer(buffer, table, ItemPointerGetBlockNumber(root));
         bool found = Search(scan, root, buffer, tuple, &all_dead, &room);
         if (found && !room) {
             // It moves what is on the page.
@@ -79,9 +93,11 @@ bool NextRowToUpdate(IndexScanDesc scan, TupleTableSlot* slot) {
             ExecStorePinnedBufferHeapTuple(tuple, slot, buffer);
             return true;
         }
-        ReleaseBuffer(buffer);
         // The index marks the entry.
         scan->kill_prior_tuple = all_dead;
+    }
+    if (BufferIsValid(buffer)) {
+        ReleaseBuffer(buffer);
     }
     return false;
 }
