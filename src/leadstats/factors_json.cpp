@@ -75,7 +75,7 @@ class Container {
     // It is room that is still to be written to.
     static char* Align(char* at) {
         std::memset(at, 0, ALIGNOF_INT);
-        return reinterpret_cast<char*>(INTALIGN(at));
+        return at + (0 - reinterpret_cast<std::uintptr_t>(at)) % ALIGNOF_INT;
     }
     // Makes the entry of the value that ends there. The first entry has where it ends instead of
     // its size, which is the same; there are no 32 of them, of which another one would have.
