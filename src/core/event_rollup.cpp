@@ -3,13 +3,24 @@
 #include <algorithm>
 
 #include "core/event_rollup_io.hpp"
+#include "core/event_words.hpp"
 #include "core/pure.hpp"
 
 namespace freshcrm::core {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
+
+constexpr EventWords kNumbers(kNumberedWords);
+
+// Its place among them, or none.
+std::optional<unsigned> NumberOf(std::string_view word) {
+    const unsigned number = kNumbers.Find(word, kNumberedWords.size());
+    return number < kNumberedWords.size() && kNumberedWords[number] == word ? std::optional(number)
+                                                                            : std::nullopt;
+}
+
 std::uint8_t* PutTime(std::int64_t time, std::uint8_t* out) {
     for (unsigned i = 0; i < 8; ++i) {
         *out++ = static_cast<std::uint8_t>(static_cast<std::uint64_t>(time) >> (8 * i));
@@ -178,10 +189,14 @@ std::uint8_t* PutCombinations(Bytes value, const RollupReader& reader, const Pla
 
 }  // namespace
 
+bool HasNumber(std::string_view word) {
+    return NumberOf(word).has_value();
+}
+
 std::size_t DimensionsRoom(DimensionValues values) {
     std::size_t room = 0;
     for (const std::optional<std::string_view>& value : values) {
-        room += value ? VarintSize(value->size() + 1) + value->size() : 1;
+        room += value ? VarintSize(2 * value->size() + 1) + value->size() : 1;
     }
     return room;
 }
@@ -189,8 +204,13 @@ std::size_t DimensionsRoom(DimensionValues values) {
 std::size_t WriteDimensions(DimensionValues values, std::uint8_t* out) {
     std::uint8_t* at = out;
     for (const std::optional<std::string_view>& value : values) {
-        at = PutVarint(value ? value->size() + 1 : 0, at);
-        if (value) {
+        const std::optional<unsigned> number = value ? NumberOf(*value) : std::nullopt;
+        if (!value) {
+            at = PutVarint(0, at);
+        } else if (number) {
+            at = PutVarint(2 * std::uint64_t{*number} + 2, at);
+        } else {
+            at = PutVarint(2 * value->size() + 1, at);
             at =
                 PutBytes({reinterpret_cast<const std::uint8_t*>(value->data()), value->size()}, at);
         }
@@ -201,15 +221,23 @@ std::size_t WriteDimensions(DimensionValues values, std::uint8_t* out) {
 std::optional<std::string_view> TakeDimension(Bytes* dimensions) {
     const std::uint8_t* at = dimensions->data();
     const std::uint8_t* const end = at + dimensions->size();
-    const std::uint64_t size = TakeVarint(&at, end);
-    if (size > 0 && size - 1 > static_cast<std::uint64_t>(end - at)) {
+    const std::uint64_t code = TakeVarint(&at, end);
+    if (code % 2 == 0) {
+        *dimensions = {at, end};
+        if (code == 0) {
+            return std::nullopt;
+        }
+        if (code / 2 > kNumberedWords.size()) {
+            throw CorruptRollup("a word is not known");
+        }
+        return kNumberedWords[code / 2 - 1];
+    }
+    const std::uint64_t size = code / 2;
+    if (size > static_cast<std::uint64_t>(end - at)) {
         throw CorruptRollup("a dimension is longer than the value");
     }
-    const std::size_t length = size > 0 ? size - 1 : 0;
-    *dimensions = {at + length, end};
-    return size == 0 ? std::nullopt
-                     : std::optional<std::string_view>(std::in_place,
-                                                       reinterpret_cast<const char*>(at), length);
+    *dimensions = {at + size, end};
+    return std::string_view(reinterpret_cast<const char*>(at), static_cast<std::size_t>(size));
 }
 
 RollupReader::RollupReader(Bytes value)

@@ -5,7 +5,7 @@
 // Integers are varints: seven bits a byte, the lowest first, the top bit set on all bytes but the
 // last; the shortest form alone, below 2^63.
 //
-//   value       := 01 · width · dimensions · combinations · combination* · [bucket · entry*]
+//   value       := 02 · width · dimensions · combinations · combination* · [bucket · entry*]
 //                  width: of a bucket in microseconds, one second at least; dimensions,
 //                  combinations: how many
 //   combination := size · dimension* · flags · [untimed] · [before] · [after] · [timed · newest ·
@@ -17,7 +17,8 @@
 //                  timed: how many have a finite one; those not in flags are absent, others not 0
 //                  newest, oldest: the last and the first finite time, 8 bytes each, the lowest
 //                  first
-//   dimension   := 0 (NULL) | n + 1 · n bytes
+//   dimension   := 0 (NULL) | 2 · w + 2 for the word w, from 0, of kNumberedWords | 2 · n + 1 · n
+//                  bytes for another word
 //   bucket      := that of the newest event of all with a finite time, 2n for n >= 0 and -2n - 1
 //                  for n < 0; absent where there is no such event
 //   entry       := gap · 2 · c for one event | gap · 2 · c + 1 · n for n + 2 of them
@@ -33,6 +34,7 @@
 // not to be one, is a CorruptRollup. They look at what they need only; CheckRollup() at everything.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -71,6 +73,19 @@ inline std::int64_t BucketOf(std::int64_t time, std::int64_t width) {
     const std::int64_t quotient = time / width;
     return time % width < 0 ? quotient - 1 : quotient;
 }
+
+// Words that nearly all events have are stored as their number. The list is part of the form of a
+// value: a word more is another version of it.
+inline constexpr auto kNumberedWords = std::to_array<std::string_view>(
+    {"inbound",  "outbound", "call",        "chat",      "dm",        "email",   "event",
+     "facebook", "fax",      "form",        "in_app",    "instagram", "letter",  "line",
+     "linkedin", "mail",     "meeting",     "messenger", "mms",       "other",   "phone",
+     "push",     "rcs",      "reddit",      "signal",    "skype",     "slack",   "sms",
+     "teams",    "telegram", "threads",     "tiktok",    "twitter",   "viber",   "video",
+     "visit",    "voice",    "voicemail",   "web",       "webchat",   "webinar", "wechat",
+     "whatsapp", "x",        "xing",        "youtube",   "zoom",      "sent",    "delivered",
+     "read",     "replied",  "failed",      "bounced",   "opened",    "clicked", "queued",
+     "received", "pending",  "unsubscribed"});
 
 // Bytes of a combination's dimensions. `Room` is how many they take at most.
 using DimensionValues = std::span<const std::optional<std::string_view>>;

@@ -110,11 +110,14 @@ class KindMemory {
             return size == dimensions.size() && Same(dimensions.data());
         }
 
-        // Without a call for the sizes that most are of: eight bytes at a time, the last eight of
-        // which overlap.
+        // Without a call: one byte at a time, or eight, the last eight of which overlap.
         bool Same(const std::uint8_t* other) const {
             if (size < 8) {
-                return size == 0 || std::memcmp(bytes, other, size) == 0;
+                unsigned same = 0;
+                while (same < size && bytes[same] == other[same]) {
+                    ++same;
+                }
+                return same == size;
             }
             for (unsigned i = 0; i + 8U < size; i += 8) {
                 if (Load(bytes + i) != Load(other + i)) {

@@ -131,10 +131,10 @@ void RollupState::Add(const Dimensions& dimensions, core::EventTime time) {
 }
 
 const RollupState::Words* RollupState::WordsOf(const Dimensions& dimensions) {
-    const std::size_t size = core::DimensionsRoom(dimensions.Values());
+    const std::size_t room = core::DimensionsRoom(dimensions.Values());
     std::uint8_t small[256];
-    std::uint8_t* bytes = size <= sizeof(small) ? small : static_cast<std::uint8_t*>(palloc(size));
-    (void)core::WriteDimensions(dimensions.Values(), bytes);
+    std::uint8_t* bytes = room <= sizeof(small) ? small : static_cast<std::uint8_t*>(palloc(room));
+    const std::size_t size = core::WriteDimensions(dimensions.Values(), bytes);
     unsigned compared = 0;
     for (const Words* words = words_; words != nullptr && compared < kWordsToCompare;
          words = words->next, ++compared) {

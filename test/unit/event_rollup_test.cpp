@@ -160,12 +160,12 @@ TEST(EventRollup, TheFormIsAsSpecified) {
                                        {{"inbound", std::nullopt}, -kHour},
                                        {{"inbound", std::nullopt}, std::nullopt},
                                        {{std::nullopt, "x"}, kAfterAllTime}});
-    const Value expected{1, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 2, 2,  // version, an hour, two
+    const Value expected{2, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 2, 2,  // version, an hour, two
                                                                  // dimensions, two combinations
-                         3, 0, 2, 'x',                           // NULL, x
+                         2, 0, 88,                               // NULL, x
                          8, 1,                                   // one event at infinity
-                         9, 8, 'i', 'n', 'b', 'o', 'u', 'n', 'd', 0,  // inbound, NULL
-                         3, 1, 6,                                     // 1 without time, 6 with one
+                         2, 2, 0,                                // inbound, NULL
+                         3, 1, 6,                                // 1 without time, 6 with one
                          0xc8, 0x34, 0xe2, 0x30, 0x04, 0x00, 0x00, 0x00,  // the newest
                          0x00, 0x5c, 0x6c, 0x29, 0xff, 0xff, 0xff, 0xff,  // and the oldest
                          10,                                              // bucket 5
@@ -173,6 +173,33 @@ TEST(EventRollup, TheFormIsAsSpecified) {
                          2, 2,                                            // two buckets before it 1
                          4, 3, 1};  // four buckets before that 3
     EXPECT_EQ(value, expected);
+}
+
+TEST(EventRollup, WordsAreNumbersOrLetters) {
+    const auto stored = [](const std::string& word) { return DimensionsOf({word}); };
+    EXPECT_EQ(stored("outbound"), (Value{4}));
+    EXPECT_EQ(stored("unsubscribed"), (Value{2 * kNumberedWords.size()}));
+    EXPECT_EQ(stored("SMS"), (Value{7, 'S', 'M', 'S'}));
+    EXPECT_EQ(stored(""), (Value{1}));
+    for (const std::string_view word : kNumberedWords) {
+        const Value number = stored(std::string(word));
+        EXPECT_EQ(number.size(), 1U) << word;
+        Bytes rest = number;
+        EXPECT_EQ(TakeDimension(&rest), word);
+        EXPECT_TRUE(rest.empty());
+    }
+    // A number that no word has, and a word that has a number, spelled out.
+    const auto with = [](const Value& dimensions) {
+        Value value{2, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 1, 1};
+        value.push_back(static_cast<std::uint8_t>(dimensions.size()));
+        value.insert(value.end(), dimensions.begin(), dimensions.end());
+        value.insert(value.end(), {2, 1});
+        return value;
+    };
+    EXPECT_NO_THROW(CheckRollup(with({2 * kNumberedWords.size()})));
+    EXPECT_THROW(CheckRollup(with({2 * kNumberedWords.size() + 2})), CorruptRollup);
+    EXPECT_NO_THROW(CheckRollup(with({3, 'y'})));
+    EXPECT_THROW(CheckRollup(with({3, 'x'})), CorruptRollup);
 }
 
 TEST(EventRollup, TheSameBytesInAnyOrder) {
@@ -481,9 +508,9 @@ TEST(EventRollup, WhatIsNoValueIsRefused) {
     twice.insert(twice.end(), {0, 0});
     EXPECT_THROW(CheckRollup(twice), CorruptRollup);
     EXPECT_NO_THROW(CheckRollup(Empty({kHour, 1})));
-    EXPECT_THROW(CheckRollup(Value{2, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 0, 0}), CorruptRollup);
-    EXPECT_THROW(CheckRollup(Value{1, 1, 0, 0}), CorruptRollup);
-    EXPECT_THROW(CheckRollup(Value{1, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 17, 0}), CorruptRollup);
+    EXPECT_THROW(CheckRollup(Value{1, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 0, 0}), CorruptRollup);
+    EXPECT_THROW(CheckRollup(Value{2, 1, 0, 0}), CorruptRollup);
+    EXPECT_THROW(CheckRollup(Value{2, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 17, 0}), CorruptRollup);
     LeadEvents events{};
     EXPECT_THROW(AddRollup(good, {0, 1}, &events), CorruptRollup);
     const Value other = Pack({2 * kHour, 1}, {{{"a"}, 1}});
