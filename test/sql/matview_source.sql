@@ -15,6 +15,7 @@ $$ BEGIN PERFORM nextval('ms.computed'); RETURN $1; END $$;
 CREATE FUNCTION worked(OUT rows bigint, OUT differences text) LANGUAGE plpgsql AS
 $$
 BEGIN
+    PERFORM freshcrm.wait_for(projection, '60 s') FROM freshcrm.projections WHERE mode = 'async';
     rows := (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM computed);
     differences := (SELECT string_agg(projection || ': ' || difference(projection), ', ' ORDER BY projection::text)
                     FROM freshcrm.projections WHERE difference(projection) IS NOT NULL);
