@@ -74,7 +74,7 @@ SELECT difference('order_list_hot'), max(total) FROM order_list_hot;
 -- More keys in one statement than the batches and the locks of a transaction.
 INSERT INTO orders SELECT g, 1, NULL, g FROM generate_series(1001, 4000) g;
 SELECT difference('order_list_hot'), count(*) FROM order_list_hot;
-SELECT count(*) AS key_locks_left FROM pg_locks WHERE locktype = 'advisory';
+SELECT count(*) AS key_locks_left FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();
 DELETE FROM orders WHERE id > 1000;
 SELECT difference('order_list_hot'), count(*) FROM order_list_hot;
 BEGIN; TRUNCATE orders; SELECT count(*) FROM order_list_hot; ROLLBACK;
