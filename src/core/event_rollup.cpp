@@ -189,10 +189,6 @@ std::uint8_t* PutCombinations(Bytes value, const RollupReader& reader, const Pla
 
 }  // namespace
 
-bool HasNumber(std::string_view word) {
-    return NumberOf(word).has_value();
-}
-
 std::size_t DimensionsRoom(DimensionValues values) {
     std::size_t room = 0;
     for (const std::optional<std::string_view>& value : values) {
@@ -236,8 +232,12 @@ std::optional<std::string_view> TakeDimension(Bytes* dimensions) {
     if (size > static_cast<std::uint64_t>(end - at)) {
         throw CorruptRollup("a dimension is longer than the value");
     }
+    const std::string_view word(reinterpret_cast<const char*>(at), static_cast<std::size_t>(size));
+    if (NumberOf(word)) {
+        throw CorruptRollup("a word that has a number is spelled out");
+    }
     *dimensions = {at + size, end};
-    return std::string_view(reinterpret_cast<const char*>(at), static_cast<std::size_t>(size));
+    return word;
 }
 
 RollupReader::RollupReader(Bytes value)

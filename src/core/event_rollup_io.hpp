@@ -64,14 +64,6 @@ inline std::uint64_t AddCounts(std::uint64_t one, std::uint64_t other) {
     return sum;
 }
 
-// Whether it is one of kNumberedWords, in just these letters.
-bool HasNumber(std::string_view word);
-
-// Whether dimensions begin with a word that is spelled out.
-inline bool BeginWithLetters(Bytes dimensions) {
-    return !dimensions.empty() && (dimensions.front() & 1) != 0;
-}
-
 // Less, equal or greater, as a negative number, 0 or a positive one.
 inline int CompareDimensions(Bytes one, Bytes other) {
     const std::size_t common = one.size() < other.size() ? one.size() : other.size();
