@@ -27,7 +27,7 @@ constexpr double kOne = kValueUnits;
 constexpr double kNeutral = kOne / 2;
 static_assert(kShareOfReplies + kLastWord == kOne);
 
-struct StageName {
+struct Stage {
     std::string_view name;
     int percent;
 };
@@ -35,7 +35,7 @@ struct StageName {
 // In ASCII order. Those of Salesforce are prospecting, qualification, needs analysis, value
 // proposition, id. decision makers, perception analysis, proposal/price quote, negotiation/review,
 // closed won and closed lost.
-constexpr auto kStages = std::to_array<StageName>({
+constexpr auto kStages = std::to_array<Stage>({
     {"closed_lost", 0},
     {"closed_won", 100},
     {"contacted", 20},
@@ -75,13 +75,10 @@ constexpr auto kStages = std::to_array<StageName>({
     {"working", 30},
 });
 static_assert(std::is_sorted(kStages.begin(), kStages.end(),
-                             [](const StageName& a, const StageName& b) {
-                                 return a.name < b.name;
-                             }));
+                             [](const Stage& a, const Stage& b) { return a.name < b.name; }));
 constexpr std::size_t kLongestStage = 20;
-static_assert(std::all_of(kStages.begin(), kStages.end(), [](const StageName& stage) {
-    return stage.name.size() <= kLongestStage;
-}));
+static_assert(std::all_of(kStages.begin(), kStages.end(),
+                          [](const Stage& stage) { return stage.name.size() <= kLongestStage; }));
 
 constexpr char Fold(char c) {
     if (c >= 'A' && c <= 'Z') {
@@ -142,7 +139,7 @@ double Channels(const LeadFacts& facts) {
     return kOne * (1 - std::exp2(-Number(facts.channels)));
 }
 
-double Stage(std::optional<int> percent) {
+double StageValue(std::optional<int> percent) {
     return percent ? kOne * *percent / 100 : kNeutral;
 }
 
@@ -205,7 +202,7 @@ std::optional<int> StagePercent(std::string_view status) {
     const std::string_view name(buffer.data(), status.size());
     const auto* stage =
         std::lower_bound(kStages.begin(), kStages.end(), name,
-                         [](const StageName& a, std::string_view b) { return a.name < b; });
+                         [](const Stage& a, std::string_view b) { return a.name < b; });
     return stage != kStages.end() && stage->name == name ? std::optional(stage->percent)
                                                          : std::nullopt;
 }
@@ -220,7 +217,7 @@ LeadScore ScoreLead(const LeadFacts& facts, std::span<const std::int32_t> shares
     const std::optional<int> percent = known.status ? StagePercent(*known.status) : std::nullopt;
     const std::array<double, kLeadFactors.size()> values{
         Recency(known.last_inbound_at, known.now, kLeadHalfLifeDays), Frequency(known),
-        Reply(known), Channels(known), Stage(percent)};
+        Reply(known), Channels(known), StageValue(percent)};
     LeadScore score{};
     score.score = Weigh(values, shares, score.factors);
     score.unknown = UnknownFacts(known, facts.has_statistics, percent);
