@@ -282,6 +282,13 @@ SELECT count(*) FROM message_events WHERE user_id = rep(1)
 SELECT * FROM reads_rows($$SELECT * FROM calculate_lead_event_stats(rep(1), '2026-06-10 09:00Z', '2026-06-17 10:00Z')$$);
 SELECT * FROM reads_rows($$SELECT * FROM p_score_batch(ARRAY[lead(1), lead(2)], '2026-06-20 10:00Z')$$);
 SELECT attempt($$SELECT * FROM calculate_lead_event_stats(rep(1), '2026-06-17Z', '2026-06-10Z')$$);
+-- Of nobody, by a plan that knows that and not the cutoffs.
+SET plan_cache_mode = force_generic_plan;
+PREPARE of_nobody (timestamptz, timestamptz, uuid[]) AS SELECT * FROM calculate_lead_event_stats(NULL, $1, $2, $3);
+SELECT attempt($$EXECUTE of_nobody ('2026-06-17Z', '2026-06-10Z', ARRAY[lead(1)])$$);
+SELECT attempt($$EXECUTE of_nobody ('2026-06-17Z', '2026-06-10Z', NULL)$$);
+DEALLOCATE of_nobody;
+RESET plan_cache_mode;
 SELECT lead_id, total_events, inbound_14d, last_inbound_at, channels
   FROM calculate_lead_event_stats(rep(9), '2026-06-10Z', '2026-06-17Z', ARRAY[lead(3), lead(1), lead(2), lead(1), NULL]);
 SELECT count(*) FROM p_score_batch(ARRAY[lead(1), lead(1), lead(44), lead(99), NULL]);
