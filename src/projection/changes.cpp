@@ -1,5 +1,6 @@
 #include "projection/changes.hpp"
 
+#include "projection/packed.hpp"
 #include "projection/recompute.hpp"
 #include "projection/settings.hpp"
 
@@ -78,6 +79,27 @@ void RewindChanges(Changes* changes) {
     changes->keep = false;
 }
 
+// A load follows any news of a relation, such as new statistics. Where the definition has become
+// another one, all keys have been recomputed since, so that the values may stand for what they
+// would have been.
+void MoveTo(Projection* projection, Changes* changes) {
+    if (changes->projection == projection) {
+        return;
+    }
+    Lineage* lineage = projection->lineage;
+    for (int i = 0; i < lineage->source_count; ++i) {
+        Source* source = &lineage->sources[i];
+        if (source->relid == changes->source->relid &&
+            ShapeOf(projection, source) == ShapeOf(changes->projection, changes->source)) {
+            GiveUpPatches(changes);
+            changes->affected = kWholeRow;
+            changes->projection = projection;
+            changes->source = source;
+            return;
+        }
+    }
+}
+
 bool AnyChange(const Changes* changes) {
     if (changes->everything || changes->reading) {
         return true;
@@ -126,6 +148,13 @@ void SettlePatches(Changes* changes) {
         GiveUpPatches(changes);
     } else {
         UnitePatches(&changes->patches, changes->source->patch, &changes->starts[0]);
+    }
+}
+
+void MoveAllTo(Projection* projection, const List* list) {
+    ListCell* cell;
+    foreach (cell, list) {
+        MoveTo(projection, static_cast<Changes*>(lfirst(cell)));
     }
 }
 

@@ -135,7 +135,7 @@ List* TakeWaiting(int32 id) {
     return taken;
 }
 
-// What the paths of a lineage that has been replaced since led to is not known any more.
+// What the paths of another lineage led to is not known any more.
 bool AffectAllKeys(const Projection* projection, const List* changes) {
     ListCell* cell;
     foreach (cell, changes) {
@@ -212,6 +212,7 @@ void FlushNext() {
     if (projection == nullptr) {
         return;  // dropped since
     }
+    MoveAllTo(projection, list);
     if (PatchAlone(projection, list, queue->context)) {
         return;
     }

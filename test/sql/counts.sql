@@ -81,6 +81,15 @@ UPDATE leads SET status = 'b' WHERE id IN (1, 2);
 SELECT counted('live_hot');
 COMMIT;
 SELECT counted('live_hot');
+-- Also when what is kept of the projection is made anew in between: for statistics, of a table of it or of its own.
+BEGIN;
+UPDATE leads SET status = 'e' WHERE id IN (1, 2);
+ANALYZE leads;
+UPDATE leads SET status = 'f' WHERE id IN (2, 3);
+ANALYZE live_hot;
+COMMIT;
+SELECT counted('live_hot');
+SELECT id, status FROM live_hot WHERE id < 5 ORDER BY id;
 SELECT freshcrm.alter_projection('live_hot', mode => 'async');
 UPDATE leads SET status = 'c' WHERE id IN (1, 2, 3);
 SELECT freshcrm.wait_for('live_hot', '1 minute');
