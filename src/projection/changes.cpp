@@ -38,6 +38,7 @@ Changes* MakeChanges(Projection* projection, Source* source) {
     changes->context = context;
     if (source->fallback != nullptr && source->fallback->query != nullptr) {
         changes->rows = tuplestore_begin_heap(false, false, work_mem);
+        (void)ShapeOf(projection, source);  // of these rows
     }
     changes->starts =
         static_cast<KeySet*>(palloc(sizeof(KeySet) * static_cast<Size>(source->path_count)));

@@ -175,6 +175,26 @@ void DescribeColumns(StringInfo text, Oid relid) {
     table_close(table, AccessShareLock);
 }
 
+int64 CurrentShape(const Projection* projection, const Source* source) {
+    StringInfoData text;
+    initStringInfo(&text);
+    appendStringInfo(&text, INT64_FORMAT, ShapeOfKeys(projection));
+    for (int i = 0; i < source->path_count; ++i) {
+        const Path& path = source->paths[i];
+        for (int j = 0; j < path.start_count; ++j) {
+            appendStringInfo(&text, " %u", path.starts[j].type);
+        }
+        for (int j = 0; path.direct() && j < projection->key_count; ++j) {
+            appendStringInfo(&text, " %d", path.key_starts[j]);
+        }
+        appendStringInfo(&text, "/%s", path.direct() ? "" : path.query_many);
+    }
+    if (source->fallback != nullptr && source->fallback->query != nullptr) {
+        DescribeColumns(&text, source->relid);
+    }
+    return Fingerprint(text);
+}
+
 }  // namespace
 
 void PackChanges(Changes* changes, const PieceHandler& handler) {
@@ -227,27 +247,15 @@ int64 ShapeOfKeys(const Projection* projection) {
 }
 
 int64 ShapeOf(const Projection* projection, Source* source) {
-    if (source->shape != 0) {
-        return source->shape;
+    if (source->shape == 0) {
+        source->shape = CurrentShape(projection, source);
     }
-    StringInfoData text;
-    initStringInfo(&text);
-    appendStringInfo(&text, INT64_FORMAT, ShapeOfKeys(projection));
-    for (int i = 0; i < source->path_count; ++i) {
-        const Path& path = source->paths[i];
-        for (int j = 0; j < path.start_count; ++j) {
-            appendStringInfo(&text, " %u", path.starts[j].type);
-        }
-        for (int j = 0; path.direct() && j < projection->key_count; ++j) {
-            appendStringInfo(&text, " %d", path.key_starts[j]);
-        }
-        appendStringInfo(&text, "/%s", path.direct() ? "" : path.query_many);
-    }
-    if (source->fallback != nullptr && source->fallback->query != nullptr) {
-        DescribeColumns(&text, source->relid);
-    }
-    source->shape = Fingerprint(text);
     return source->shape;
+}
+
+bool RowsFit(const Changes* changes) {
+    return changes->rows == nullptr || CurrentShape(changes->projection, changes->source) ==
+                                           ShapeOf(changes->projection, changes->source);
 }
 
 }  // namespace freshcrm::projection

@@ -27,4 +27,8 @@ void UnpackKeys(KeySet* keys, const bytea* content);
 int64 ShapeOfKeys(const Projection* projection);
 int64 ShapeOf(const Projection* projection, Source* source);
 
+// Whether the rows that wait for a user's mapping query are of the columns that the table has: a
+// transaction can give it others after it has written to it. Else they cannot even be read.
+bool RowsFit(const Changes* changes);
+
 }  // namespace freshcrm::projection

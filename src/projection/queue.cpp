@@ -159,7 +159,7 @@ void QueueChanges(Changes* changes, const char* error) {
     NewRow row{projection->id,
                changes->source->relid,
                ShapeOf(projection, changes->source),
-               changes->everything || changes->reading,
+               changes->everything || changes->reading || !RowsFit(changes),
                changes->null_key,
                locks && changes->new_rows,
                locks && changes->new_links,

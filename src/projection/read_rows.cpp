@@ -8,6 +8,7 @@
 #include "projection/patch_rows.hpp"
 
 extern "C" {
+#include "access/heaptoast.h"
 #include "access/table.h"
 #include "access/tupconvert.h"
 #include "executor/executor.h"
@@ -105,13 +106,32 @@ void AddTuples(const RowReader* reader, int path_number, TupleTableSlot* slot, D
     }
 }
 
+// Keeps a row for a user's mapping query. One that waits for the end of the transaction is kept
+// whole: what of it is stored apart goes with the old table when that is rewritten meanwhile.
+void KeepRow(Changes* changes, TupleTableSlot* slot) {
+    bool made = false;
+    HeapTuple tuple = changes->projection->mode == Mode::kAsync
+                          ? ExecFetchSlotHeapTuple(slot, false, &made)
+                          : nullptr;
+    if (tuple != nullptr && HeapTupleHasExternal(tuple)) {
+        HeapTuple whole = toast_flatten_tuple(tuple, slot->tts_tupleDescriptor);
+        tuplestore_puttuple(changes->rows, whole);
+        heap_freetuple(whole);
+    } else {
+        tuplestore_puttupleslot(changes->rows, slot);
+    }
+    if (made) {
+        heap_freetuple(tuple);
+    }
+}
+
 // A row of the source's shape.
 void AddShaped(RowReader* reader, TupleTableSlot* slot, bool is_new) {
     Changes* changes = reader->changes;
     changes->any_row = true;
     changes->new_rows = changes->new_rows || is_new;
     if (changes->rows != nullptr) {
-        tuplestore_puttupleslot(changes->rows, slot);
+        KeepRow(changes, slot);
     }
     MemoryContext caller = MemoryContextSwitchTo(reader->expressions->ecxt_per_tuple_memory);
     for (int i = 0; i < changes->source->path_count; ++i) {

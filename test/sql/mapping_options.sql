@@ -216,6 +216,34 @@ SELECT refused('{"full": ["leads"]}');
 -- What comes out of the recursion itself is no link to other tables.
 CREATE OR REPLACE VIEW v AS WITH RECURSIVE up (id, ancestor) AS (SELECT id, parent_id FROM customers UNION SELECT u.id, c.parent_id FROM up u JOIN customers c ON c.id = u.ancestor) SELECT u.id, NULL::timestamp AS last, max(o.name) AS owner FROM up u JOIN owners o ON o.id = u.ancestor GROUP BY u.id;
 SELECT refused('{"full": ["customers"]}');
+-- A transaction that gives the table other columns after it has written to it, the first that its session writes.
+CREATE TABLE folders (id integer PRIMARY KEY, label text);
+CREATE TABLE files (id integer PRIMARY KEY, size bigint, label text, name text);
+ALTER TABLE files ALTER name SET STORAGE EXTERNAL;
+CREATE VIEW contents AS SELECT f.id, (SELECT string_agg(name, ' ' ORDER BY id) FROM files WHERE lower(label) = lower(f.label)) AS names FROM folders f;
+INSERT INTO folders VALUES (1, 'a'), (2, 'b');
+INSERT INTO files VALUES (1, 1073741820, 'a', 'one'), (2, 1073741820, 'b', repeat('two', 1000));
+SELECT freshcrm.create_projection('contents', '{id}', mode => 'async',
+  options => '{"mapping": {"crm.files": "SELECT f.id FROM crm.folders f, changed WHERE lower(changed.label) = lower(f.label)"}}');
+\connect -
+SET search_path = crm, public;
+SET client_min_messages = warning;
+BEGIN;
+UPDATE files SET name = 'three' WHERE id = 2;
+ALTER TABLE files ALTER size TYPE integer USING 1;
+COMMIT;
+CALL freshcrm.drain();
+SELECT id, names FROM contents_hot ORDER BY id;
+SELECT * FROM freshcrm.verify_projection('contents_hot');
+-- One that rewrites it as it was: old rows are still known whole.
+UPDATE files SET name = repeat('four', 1000) WHERE id = 2;
+BEGIN;
+UPDATE files SET name = 'five' WHERE id = 2;
+ALTER TABLE files ALTER size TYPE integer USING 2;
+COMMIT;
+CALL freshcrm.drain();
+SELECT id, names FROM contents_hot ORDER BY id;
+SELECT * FROM freshcrm.verify_projection('contents_hot');
 \t off
 \set VERBOSITY terse
 DROP FUNCTION difference;
