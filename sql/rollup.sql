@@ -56,15 +56,6 @@ AS 'MODULE_PATHNAME', 'freshcrm_event_rollup_add';
 COMMENT ON FUNCTION freshcrm.event_rollup_add(bytea, interval, timestamptz, text[]) IS
 'the packed events with one more (the only one, of NULL): byte for byte what event_rollup() gives over one row more';
 
-CREATE FUNCTION freshcrm.event_rollup_remove(
-    events bytea, bucket interval, created_at timestamptz, VARIADIC dimensions text[]
-) RETURNS bytea
-LANGUAGE C IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'freshcrm_event_rollup_remove';
-
-COMMENT ON FUNCTION freshcrm.event_rollup_remove(bytea, interval, timestamptz, text[]) IS
-'the packed events with one less, which must be among them; NULL where only the events themselves can tell what is left: it was the first or last of its dimensions, or the only one';
-
 -- With event_rollup_add(), by which rows of a rollup are brought forward without a query.
 CREATE FUNCTION freshcrm.event_rollup_merge(bytea, bytea) RETURNS bytea
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
@@ -451,7 +442,6 @@ FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     freshcrm.event_rollup(interval, timestamptz, text[]),
     freshcrm.event_rollup_add(bytea, interval, timestamptz, text[]),
-    freshcrm.event_rollup_remove(bytea, interval, timestamptz, text[]),
     freshcrm.event_rollup_merge(bytea, bytea),
     freshcrm.event_rollup_stats(bytea, int, int, timestamptz, timestamptz, freshcrm.lead_event_stats),
     freshcrm.event_rollup_stats_agg(bytea, int, int, timestamptz, timestamptz, freshcrm.lead_event_stats),

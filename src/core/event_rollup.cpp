@@ -10,7 +10,7 @@ namespace freshcrm::core {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kVersion = 3;
 
 constexpr EventWords kNumbers(kNumberedWords);
 
@@ -124,66 +124,19 @@ std::uint8_t* PutEntriesWithNew(Bytes entries, const Slot& slot, bool timed, std
     return writer.end();
 }
 
-// The entries with an event less, of the slot if there is one, and without a combination that is
-// gone. Nothing where the event is not there.
-std::uint8_t* PutEntriesWithout(Bytes entries, std::uint64_t combination,
-                                const std::optional<Slot>& slot, std::uint64_t least, bool gone,
-                                std::uint8_t* out) {
-    EntryWriter writer(out);
-    EntryReader reader(entries);
-    bool found = !slot;
-    while (reader.Next()) {
-        std::uint64_t count = reader.count;
-        if (slot && slot->Is(reader)) {
-            if (count < least) {
-                return nullptr;
-            }
-            --count;
-            found = true;
-        }
-        if (count > 0) {
-            const bool behind = gone && reader.combination > combination;
-            writer.Put(reader.bucket, reader.combination - (behind ? 1 : 0), count);
-        }
-    }
-    return found ? writer.end() : nullptr;
-}
-
 void AddTime(Combination* c, std::int64_t time) {
     c->newest = c->timed > 0 ? std::max(c->newest, time) : time;
-    c->oldest = c->timed > 0 ? std::min(c->oldest, time) : time;
     c->timed = AddCounts(c->timed, 1);
 }
 
-// Whether it is known what becomes of first and last time.
-bool RemoveTime(Combination* c, std::int64_t time) {
-    const bool all_the_same = c->newest == c->oldest;
-    if (c->timed == 0 ||
-        (all_the_same ? time != c->newest : time <= c->oldest || time >= c->newest)) {
-        return false;
-    }
-    --c->timed;
-    return true;
-}
-
-// How many events an entry has at least in which there is one besides the first and the last.
-std::uint64_t LeastWith(const Combination& c, std::int64_t bucket, std::int64_t width) {
-    if (c.newest == c.oldest) {
-        return 1;
-    }
-    return 1 + (BucketOf(c.newest, width) == bucket ? 1 : 0) +
-           (BucketOf(c.oldest, width) == bucket ? 1 : 0);
-}
-
-// All of the value but the entries, with another combination, or none, in this place.
+// All of the value but the entries, with another combination in this place.
 std::uint8_t* PutCombinations(Bytes value, const RollupReader& reader, const Place& place,
-                              const Combination* c, std::uint8_t* out) {
+                              const Combination& c, std::uint8_t* out) {
     out = PutBytes(value.first(reader.header()), out);
-    const std::uint64_t others = reader.combinations() - (place.exists ? 1 : 0);
-    RollupReader start(value);
-    out = PutVarint(others + (c != nullptr ? 1 : 0), out);
+    const RollupReader start(value);
+    out = PutVarint(reader.combinations() + (place.exists ? 0 : 1), out);
     out = PutBytes({value.data() + start.position(), value.data() + place.begin}, out);
-    out = c != nullptr ? PutCombination(*c, out) : out;
+    out = PutCombination(c, out);
     return PutBytes({value.data() + place.end, value.data() + reader.position()}, out);
 }
 
@@ -269,13 +222,17 @@ bool RollupReader::Next(Combination* c) {
 }
 
 std::uint8_t* PutCombination(const Combination& c, std::uint8_t* out) {
-    out = PutBytes(c.dimensions, PutVarint(c.dimensions.size(), out));
-    *out++ = static_cast<std::uint8_t>((c.timed > 0 ? kTimed : 0) | (c.untimed > 0 ? kUntimed : 0) |
-                                       (c.before > 0 ? kBefore : 0) | (c.after > 0 ? kAfter : 0));
+    std::uint64_t flags = 0;
+    flags |= c.timed > 0 ? kTimed : 0;
+    flags |= c.untimed > 0 ? kUntimed : 0;
+    flags |= c.before > 0 ? kBefore : 0;
+    flags |= c.after > 0 ? kAfter : 0;
+    out = PutVarint(c.dimensions.size() * (kAllFlags + 1) + flags, out);
+    out = PutBytes(c.dimensions, out);
     for (const std::uint64_t count : {c.untimed, c.before, c.after, c.timed}) {
         out = count > 0 ? PutVarint(count, out) : out;
     }
-    return c.timed > 0 ? PutTime(c.oldest, PutTime(c.newest, out)) : out;
+    return c.timed > 0 ? PutTime(c.newest, out) : out;
 }
 
 std::size_t WriteEmptyRollup(const RollupShape& shape, std::uint8_t* out) {
@@ -299,7 +256,7 @@ std::size_t AddEvent(Bytes value, Bytes dimensions, EventTime time, std::uint8_t
         std::uint64_t* const count = UntimedCount(&c, time);
         *count = AddCounts(*count, 1);
     }
-    std::uint8_t* at = PutCombinations(value, reader, place, &c, out);
+    std::uint8_t* at = PutCombinations(value, reader, place, c, out);
     if (!place.exists) {
         at = PutEntriesWithNew(reader.rest(), slot, timed, at);
     } else if (timed) {
@@ -308,35 +265,6 @@ std::size_t AddEvent(Bytes value, Bytes dimensions, EventTime time, std::uint8_t
         at = PutBytes(reader.rest(), at);
     }
     return static_cast<std::size_t>(at - out);
-}
-
-std::size_t RemoveEvent(Bytes value, Bytes dimensions, EventTime time, std::uint8_t* out) {
-    RollupReader reader(value);
-    const Place place = Find(&reader, dimensions);
-    Combination c = place.combination;
-    std::optional<Slot> slot;
-    std::uint64_t least = 0;
-    if (!place.exists) {
-        return 0;
-    }
-    if (IsFinite(time)) {
-        slot = Slot{BucketOf(*time, reader.shape().width), place.index};
-        least = LeastWith(c, slot->bucket, reader.shape().width);
-        if (!RemoveTime(&c, *time)) {
-            return 0;
-        }
-    } else if (std::uint64_t* const count = UntimedCount(&c, time); *count > 0) {
-        --*count;
-    } else {
-        return 0;
-    }
-    const bool gone = c.timed + c.untimed + c.before + c.after == 0;
-    if (gone && reader.combinations() == 1) {
-        return 0;
-    }
-    std::uint8_t* at = PutCombinations(value, reader, place, gone ? nullptr : &c, out);
-    at = PutEntriesWithout(reader.rest(), place.index, slot, least, gone, at);
-    return at == nullptr ? 0 : static_cast<std::size_t>(at - out);
 }
 
 }  // namespace freshcrm::core

@@ -5,18 +5,17 @@
 // Integers are varints: seven bits a byte, the lowest first, the top bit set on all bytes but the
 // last; the shortest form alone, below 2^63.
 //
-//   value       := 02 · width · dimensions · combinations · combination* · [bucket · entry*]
+//   value       := 03 · width · dimensions · combinations · combination* · [bucket · entry*]
 //                  width: of a bucket in microseconds, one second at least; dimensions,
 //                  combinations: how many
-//   combination := size · dimension* · flags · [untimed] · [before] · [after] · [timed · newest ·
-//   oldest]
+//   combination := 16 · size + flags · dimension* · [untimed] · [before] · [after] · [timed ·
+//   newest]
 //                  in ascending order of the bytes of their dimensions, each once
 //                  size: of the dimensions, in bytes
-//                  flags: one byte of 1 timed, 2 untimed, 4 before, 8 after; never 0
+//                  flags: 1 timed, 2 untimed, 4 before, 8 after; never 0
 //                  untimed: how many events have no time; before: -infinity; after: infinity;
 //                  timed: how many have a finite one; those not in flags are absent, others not 0
-//                  newest, oldest: the last and the first finite time, 8 bytes each, the lowest
-//                  first
+//                  newest: the last finite time, 8 bytes, the lowest first
 //   dimension   := 0 (NULL) | 2 · w + 2 for the word w, from 0, of kNumberedWords | 2 · n + 1 · n
 //                  bytes for another word
 //   bucket      := that of the newest event of all with a finite time, 2n for n >= 0 and -2n - 1
@@ -99,9 +98,7 @@ struct Combination {
     std::uint64_t before;
     std::uint64_t after;
     std::uint64_t timed;
-    // Where timed is not 0:
-    std::int64_t newest;
-    std::int64_t oldest;
+    std::int64_t newest;  // where timed is not 0
 };
 
 // Reads a value, combination by combination.
@@ -144,11 +141,6 @@ std::size_t WriteEmptyRollup(const RollupShape& shape, std::uint8_t* out);
 
 // The value with an event more. Room: twice the value + dimensions + kRoom.
 std::size_t AddEvent(Bytes value, Bytes dimensions, EventTime time, std::uint8_t* out);
-
-// The value with one event less; 0 where that is not known: the event is the first or last of
-// several of its combination, or the only one of all, or is found not to be there. An event is not
-// missed if others of the same bucket and combination are there. Room: twice the value + kRoom.
-std::size_t RemoveEvent(Bytes value, Bytes dimensions, EventTime time, std::uint8_t* out);
 
 // The value of the events of both, which must be of the same shape. Room: four times both +
 // kRoom.

@@ -114,16 +114,17 @@ inline std::int64_t TakeTime(const std::uint8_t** at, const std::uint8_t* end) {
 // Takes a combination off the front of [*at, end).
 [[gnu::always_inline]] inline void TakeCombination(const std::uint8_t** at, const std::uint8_t* end,
                                                    Combination* c) {
-    const std::uint64_t size = TakeVarint(at, end);
-    if (size >= static_cast<std::uint64_t>(end - *at)) {
+    const std::uint64_t head = TakeVarint(at, end);
+    const std::uint64_t flags = head & kAllFlags;
+    const std::uint64_t size = head / (kAllFlags + 1);
+    if (flags == 0) {
+        throw CorruptRollup("a combination has no events");
+    }
+    if (size > static_cast<std::uint64_t>(end - *at)) {
         throw CorruptRollup("a combination is longer than the value");
     }
     c->dimensions = {*at, static_cast<std::size_t>(size)};
     *at += size;
-    const std::uint8_t flags = *(*at)++;
-    if (flags == 0 || flags > kAllFlags) {
-        throw CorruptRollup("it has unknown flags");
-    }
     c->untimed = c->before = c->after = c->timed = 0;
     if (flags != kTimed) [[unlikely]] {
         c->untimed = (flags & kUntimed) != 0 ? TakeCount(at, end) : 0;
@@ -133,7 +134,6 @@ inline std::int64_t TakeTime(const std::uint8_t** at, const std::uint8_t* end) {
     if ((flags & kTimed) != 0) {
         c->timed = TakeCount(at, end);
         c->newest = TakeTime(at, end);
-        c->oldest = TakeTime(at, end);
     }
 }
 

@@ -18,7 +18,6 @@ Combination Merged(const Combination& one, const Combination& other) {
     c.timed = AddCounts(one.timed, other.timed);
     if (one.timed > 0 && other.timed > 0) {
         c.newest = std::max(one.newest, other.newest);
-        c.oldest = std::min(one.oldest, other.oldest);
     }
     return c;
 }
@@ -140,7 +139,6 @@ Combination CombinationOf(std::span<const PendingEvent> run) {
             ++c.after;
         } else {
             c.newest = c.timed > 0 ? std::max(c.newest, event.time) : event.time;
-            c.oldest = c.timed > 0 ? std::min(c.oldest, event.time) : event.time;
             ++c.timed;
         }
     }
@@ -181,9 +179,6 @@ std::vector<Combination> CheckCombinations(RollupReader* reader) {
             CompareDimensions(combinations.back().dimensions, c.dimensions) >= 0) {
             throw CorruptRollup("combinations are out of order");
         }
-        if (c.timed > 0 && (c.oldest > c.newest || (c.timed == 1 && c.oldest != c.newest))) {
-            throw CorruptRollup("a first time is not that of the events");
-        }
         (void)AddCounts(AddCounts(c.untimed, c.before), AddCounts(c.after, c.timed));
         combinations.push_back(c);
     }
@@ -194,7 +189,6 @@ std::vector<Combination> CheckCombinations(RollupReader* reader) {
 struct Found {
     std::uint64_t timed = 0;
     std::int64_t newest = 0;
-    std::int64_t oldest = 0;
 };
 
 std::vector<Found> CheckEntries(Bytes entries, std::size_t combinations) {
@@ -210,7 +204,6 @@ std::vector<Found> CheckEntries(Bytes entries, std::size_t combinations) {
         }
         Found& of = found[reader.combination];
         of.newest = of.timed == 0 ? reader.bucket : of.newest;
-        of.oldest = reader.bucket;
         of.timed = AddCounts(of.timed, reader.count);
         bucket = reader.bucket;
         combination = reader.combination;
@@ -253,8 +246,7 @@ void CheckRollup(Bytes value) {
     for (std::size_t i = 0; i < combinations.size(); ++i) {
         const Combination& c = combinations[i];
         if (c.timed != found[i].timed ||
-            (c.timed > 0 && (BucketOf(c.newest, width) != found[i].newest ||
-                             BucketOf(c.oldest, width) != found[i].oldest))) {
+            (c.timed > 0 && BucketOf(c.newest, width) != found[i].newest)) {
             throw CorruptRollup("entries are not those of their combinations");
         }
     }

@@ -59,111 +59,55 @@ struct Kind {
     std::uint64_t channel;  // the bit of it, or none
 };
 
-Kind KindOf(Bytes dimensions, unsigned count, const KindDimensions& places) {
+// Of NULL and the words that have numbers, by half their code.
+struct KindsOfCodes {
+    Direction directions[kNumberedWords.size() + 1]{};
+    std::uint64_t channels[kNumberedWords.size() + 1]{};
+
+    constexpr KindsOfCodes() noexcept {
+        directions[0] = Direction::kOther;
+        for (std::size_t i = 0; i < kNumberedWords.size(); ++i) {
+            directions[i + 1] = DirectionOf(kNumberedWords[i]);
+            channels[i + 1] = std::uint64_t{1}
+                              << kChannelWords.Find(kNumberedWords[i], kOtherChannel);
+        }
+    }
+};
+
+constexpr KindsOfCodes kKindsOfCodes;
+
+// Dimensions behind the two are not looked at.
+[[gnu::always_inline]] inline Kind KindOf(Bytes dimensions, const KindDimensions& places) {
     Kind kind{Direction::kOther, 0};
-    for (unsigned i = 0; i < count; ++i) {
-        const std::optional<std::string_view> word = TakeDimension(&dimensions);
-        if (word && i == places.direction) {
-            kind.direction = DirectionOf(*word);
+    const std::uint8_t* at = dimensions.data();
+    const std::uint8_t* const end = at + dimensions.size();
+    const unsigned last = std::max(places.direction, places.channel);
+    for (unsigned i = 0; i <= last; ++i) {
+        const std::uint64_t code = TakeVarint(&at, end);
+        const std::uint64_t half = code / 2;
+        Direction direction;
+        std::uint64_t channel;
+        if (code % 2 == 0) [[likely]] {
+            if (half > kNumberedWords.size()) {
+                throw CorruptRollup("a word is not known");
+            }
+            direction = kKindsOfCodes.directions[half];
+            channel = kKindsOfCodes.channels[half];
+        } else {
+            if (half > static_cast<std::uint64_t>(end - at)) {
+                throw CorruptRollup("a dimension is longer than the value");
+            }
+            const std::string_view word(reinterpret_cast<const char*>(at),
+                                        static_cast<std::size_t>(half));
+            at += half;
+            direction = i == places.direction ? DirectionOf(word) : Direction::kOther;
+            channel = i == places.channel ? std::uint64_t{1} << ChannelOf(word) : 0;
         }
-        if (word && i == places.channel) {
-            kind.channel = std::uint64_t{1} << ChannelOf(*word);
-        }
+        kind.direction = i == places.direction ? direction : kind.direction;
+        kind.channel = i == places.channel ? channel : kind.channel;
     }
     return kind;
 }
-
-// What short combinations mean. There are few of them, which the values of all leads have, most of
-// them in the same order: so it is looked for where it was the last time.
-class KindMemory {
-  public:
-    // Of the values of these dimensions; to be called for each value.
-    void Begin(unsigned count, const KindDimensions& places) {
-        if (count != count_ || places != places_) [[unlikely]] {
-            count_ = count;
-            places_ = places;
-            size_ = 0;
-        }
-        next_ = 0;
-    }
-
-    [[gnu::always_inline]] Kind Get(Bytes dimensions) {
-        for (unsigned i = next_; i < size_; ++i) {
-            if (entries_[i].Is(dimensions)) [[likely]] {
-                next_ = i + 1;
-                return entries_[i].kind;
-            }
-        }
-        return Look(dimensions);
-    }
-
-  private:
-    static constexpr std::size_t kLongest = 60;
-    static constexpr unsigned kEntries = 64;
-
-    struct Entry {
-        std::uint8_t size;
-        Kind kind;
-        std::uint8_t bytes[kLongest];
-
-        bool Is(Bytes dimensions) const {
-            return size == dimensions.size() && Same(dimensions.data());
-        }
-
-        // Without a call: one byte at a time, or eight, the last eight of which overlap.
-        bool Same(const std::uint8_t* other) const {
-            if (size < 8) {
-                unsigned same = 0;
-                while (same < size && bytes[same] == other[same]) {
-                    ++same;
-                }
-                return same == size;
-            }
-            for (unsigned i = 0; i + 8U < size; i += 8) {
-                if (Load(bytes + i) != Load(other + i)) {
-                    return false;
-                }
-            }
-            return Load(bytes + size - 8) == Load(other + size - 8);
-        }
-        static std::uint64_t Load(const std::uint8_t* from) {
-            std::uint64_t value;
-            std::memcpy(&value, from, sizeof(value));
-            return value;
-        }
-    };
-
-    // Of one that does not come after the last one, or is too long to be kept.
-    [[gnu::noinline]] Kind Look(Bytes dimensions) {
-        if (dimensions.size() > kLongest) {
-            return KindOf(dimensions, count_, places_);
-        }
-        for (unsigned i = 0; i < next_ && i < size_; ++i) {
-            if (entries_[i].Is(dimensions)) {
-                next_ = i + 1;
-                return entries_[i].kind;
-            }
-        }
-        const Kind kind = KindOf(dimensions, count_, places_);
-        if (size_ == kEntries) {
-            size_ = 0;
-        }
-        Entry& entry = entries_[size_++];
-        entry.size = static_cast<std::uint8_t>(dimensions.size());
-        entry.kind = kind;
-        if (!dimensions.empty()) {
-            std::memcpy(entry.bytes, dimensions.data(), dimensions.size());
-        }
-        next_ = size_;
-        return kind;
-    }
-
-    unsigned count_ = 0;
-    KindDimensions places_{};
-    unsigned size_ = 0;
-    unsigned next_ = 0;
-    Entry entries_[kEntries]{};
-};
 
 void AddCombination(const Combination& c, const std::array<Cutoff, 2>& cutoffs,
                     LeadEvents::Counts* counts) {
@@ -195,29 +139,27 @@ constexpr std::uint64_t UnitOf(Direction direction) {
 // its direction.
 [[gnu::always_inline]] inline std::uint64_t AddFirstCombination(const std::uint8_t** at,
                                                                 const std::uint8_t* end,
-                                                                KindMemory* memory,
+                                                                const KindDimensions& places,
                                                                 LeadEvents* events) {
     const std::uint8_t* p = *at;
-    const std::uint64_t size = TakeVarint(&p, end);
-    if (size < static_cast<std::uint64_t>(end - p) && p[size] == kTimed) [[likely]] {
-        // As nearly all are; its first time is passed over.
-        const Kind kind = memory->Get({p, static_cast<std::size_t>(size)});
-        p += size + 1;
+    const std::uint64_t head = TakeVarint(&p, end);
+    const std::uint64_t size = head / (kAllFlags + 1);
+    if ((head & kAllFlags) == kTimed && size <= static_cast<std::uint64_t>(end - p)) [[likely]] {
+        // As nearly all are.
+        const Kind kind = KindOf({p, static_cast<std::size_t>(size)}, places);
+        p += size;
         const std::uint64_t timed = TakeCount(&p, end);
         const std::int64_t newest = TakeTime(&p, end);
-        if (end - p < 8) {
-            throw CorruptRollup("a time has no end");
-        }
-        *at = p + 8;
+        *at = p;
         LeadEvents::Counts& counts = events->Of(kind.direction);
         counts.timed += static_cast<std::int64_t>(timed);
         counts.last = std::max(counts.last, newest);
         events->channels |= kind.channel;
         return UnitOf(kind.direction);
     }
-    Combination c;
+    Combination c{};
     TakeCombination(at, end, &c);
-    const Kind kind = memory->Get(c.dimensions);
+    const Kind kind = KindOf(c.dimensions, places);
     AddCombination(c, events->cutoffs, &events->Of(kind.direction));
     events->channels |= kind.channel;
     return UnitOf(kind.direction);
@@ -302,7 +244,6 @@ void AddWindows(Bytes entries, std::span<const std::uint64_t> units, std::int64_
 }  // namespace
 
 std::int64_t AddRollup(Bytes value, const KindDimensions& dimensions, LeadEvents* events) {
-    static KindMemory memory;
     const RollupReader reader(value);
     const RollupShape& shape = reader.shape();
     if (dimensions.direction >= shape.dimensions || dimensions.channel >= shape.dimensions) {
@@ -316,12 +257,11 @@ std::int64_t AddRollup(Bytes value, const KindDimensions& dimensions, LeadEvents
         units = many;
     }
     units = units.first(reader.combinations());
-    memory.Begin(shape.dimensions, dimensions);
     const Bytes rest = reader.rest();
     const std::uint8_t* at = rest.data();
     const std::uint8_t* const end = at + rest.size();
     for (std::uint64_t& unit : units) {
-        unit = AddFirstCombination(&at, end, &memory, events);
+        unit = AddFirstCombination(&at, end, dimensions, events);
     }
     AddWindows({at, end}, units, shape.width, events);
     return shape.width;

@@ -21,7 +21,7 @@ struct KindDimensions {
 
 // Adds the events of a value, but in each window those of its edge. Raises CorruptRollup, and for
 // dimensions that the value does not have, too. Returns the width of its buckets. Not for several
-// threads at once: what words of dimensions mean is remembered.
+// threads at once: what the cutoffs mean in buckets is remembered.
 std::int64_t AddRollup(Bytes value, const KindDimensions& dimensions, LeadEvents* events);
 
 // Events that lie in one edge or the other, counted in the windows of both cutoffs.

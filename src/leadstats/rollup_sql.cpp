@@ -1,4 +1,4 @@
-// SQL: the aggregate freshcrm.event_rollup(), and a packed value with an event more or less.
+// SQL: the aggregate freshcrm.event_rollup(), and packed values with more events.
 #include "leadstats/rollup.hpp"
 #include "pg/aggregate.hpp"
 #include "pg/entry.hpp"
@@ -52,15 +52,12 @@ core::Bytes WordsOf(const EventArguments& event) {
     return {words, core::WriteDimensions(values, words)};
 }
 
-// A value that `write(out)` writes into so much room and says the size of; NULL when it has none.
+// A value that `write(out)` writes into so much room and says the size of.
 template <typename Write>
-Datum WriteValue(FunctionCallInfo fcinfo, std::size_t room, Write write) {
+Datum WriteValue(std::size_t room, Write write) {
     auto* result = static_cast<bytea*>(palloc(VARHDRSZ + room));
     const std::size_t size =
         leadstats::Reading([&] { return write(reinterpret_cast<std::uint8_t*>(VARDATA(result))); });
-    if (size == 0) {
-        PG_RETURN_NULL();
-    }
     SET_VARSIZE(result, VARHDRSZ + size);
     PG_RETURN_BYTEA_P(result);
 }
@@ -133,22 +130,8 @@ FRESHCRM_FUNCTION(freshcrm_event_rollup_add) {
                                   : leadstats::BytesOf(PG_GETARG_BYTEA_PP(0));
     leadstats::Reading([&] { CheckShape(value, event); });
     const core::Bytes words = WordsOf(event);
-    return WriteValue(
-        fcinfo, 2 * value.size() + words.size() + core::kRoom,
-        [&](std::uint8_t* out) { return core::AddEvent(value, words, event.time, out); });
-}
-
-FRESHCRM_FUNCTION(freshcrm_event_rollup_remove) {
-    EventArguments event;
-    ReadEventArguments(fcinfo, &event);
-    if (PG_ARGISNULL(0)) {
-        PG_RETURN_NULL();
-    }
-    const core::Bytes value = leadstats::BytesOf(PG_GETARG_BYTEA_PP(0));
-    leadstats::Reading([&] { CheckShape(value, event); });
-    const core::Bytes words = WordsOf(event);
-    return WriteValue(fcinfo, 2 * value.size() + core::kRoom, [&](std::uint8_t* out) {
-        return core::RemoveEvent(value, words, event.time, out);
+    return WriteValue(2 * value.size() + words.size() + core::kRoom, [&](std::uint8_t* out) {
+        return core::AddEvent(value, words, event.time, out);
     });
 }
 
@@ -162,6 +145,6 @@ FRESHCRM_FUNCTION(freshcrm_event_rollup_merge) {
             leadstats::RefuseOtherShape(shape, other_shape);
         }
     });
-    return WriteValue(fcinfo, 2 * (one.size() + other.size()) + core::kRoom,
+    return WriteValue(2 * (one.size() + other.size()) + core::kRoom,
                       [&](std::uint8_t* out) { return core::MergeRollups(one, other, out); });
 }

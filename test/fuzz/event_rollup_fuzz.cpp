@@ -106,23 +106,10 @@ void CheckChanges(Bytes value, Bytes dimensions, EventTime time) {
     const std::optional<Value> more =
         Written(2 * value.size() + dimensions.size() + kRoom,
                 [&](std::uint8_t* out) { return AddEvent(value, dimensions, time, out); });
-    const std::optional<Value> less = Written(value.size() + kRoom, [&](std::uint8_t* out) {
-        return RemoveEvent(value, dimensions, time, out);
-    });
     if (!valid || RollupReader(value).shape().dimensions != 2) {
         return;
     }
     Require(more && IsValue(*more), "a value with an event more is a value");
-    Require(less.has_value(), "of a value an event can be asked away");
-    Require(less->empty() || IsValue(*less), "a value with an event less is a value");
-    if (!less->empty()) {
-        const std::optional<Value> again =
-            Written(2 * less->size() + dimensions.size() + kRoom,
-                    [&](std::uint8_t* out) { return AddEvent(*less, dimensions, time, out); });
-        Require(again && Bytes(*again).size() == value.size() &&
-                    std::equal(again->begin(), again->end(), value.begin()),
-                "adding undoes removing");
-    }
     std::uint8_t one[2048];
     PendingEvent event{dimensions.data(), static_cast<std::uint32_t>(dimensions.size()),
                        time.has_value(), time.value_or(0)};

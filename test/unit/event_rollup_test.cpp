@@ -49,16 +49,6 @@ Value Add(const Value& value, const Sample& event) {
     return out;
 }
 
-// Empty where it is not known.
-Value Remove(const Value& value, const Sample& event) {
-    Value out(2 * value.size() + kRoom);
-    out.resize(RemoveEvent(value, DimensionsOf(event.words), event.time, out.data()));
-    if (!out.empty()) {
-        CheckRollup(out);
-    }
-    return out;
-}
-
 Value Merge(const Value& one, const Value& other) {
     Value out(4 * (one.size() + other.size()) + kRoom);
     out.resize(MergeRollups(one, other, out.data()));
@@ -160,14 +150,11 @@ TEST(EventRollup, TheFormIsAsSpecified) {
                                        {{"inbound", std::nullopt}, -kHour},
                                        {{"inbound", std::nullopt}, std::nullopt},
                                        {{std::nullopt, "x"}, kAfterAllTime}});
-    const Value expected{2, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 2, 2,  // version, an hour, two
+    const Value expected{3, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 2, 2,  // version, an hour, two
                                                                  // dimensions, two combinations
-                         2, 0, 88,                               // NULL, x
-                         8, 1,                                   // one event at infinity
-                         2, 2, 0,                                // inbound, NULL
-                         3, 1, 6,                                // 1 without time, 6 with one
+                         0x28, 0, 88, 1,                         // NULL, x: one event at infinity
+                         0x23, 2, 0, 1, 6,  // inbound, NULL: 1 without time, 6 with one
                          0xc8, 0x34, 0xe2, 0x30, 0x04, 0x00, 0x00, 0x00,  // the newest
-                         0x00, 0x5c, 0x6c, 0x29, 0xff, 0xff, 0xff, 0xff,  // and the oldest
                          10,                                              // bucket 5
                          0, 3, 0,                                         // 2 events
                          2, 2,                                            // two buckets before it 1
@@ -190,10 +177,10 @@ TEST(EventRollup, WordsAreNumbersOrLetters) {
     }
     // A number that no word has, and a word that has a number, spelled out.
     const auto with = [](const Value& dimensions) {
-        Value value{2, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 1, 1};
-        value.push_back(static_cast<std::uint8_t>(dimensions.size()));
+        Value value{3, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 1, 1};
+        value.push_back(static_cast<std::uint8_t>(16 * dimensions.size() + 2));
         value.insert(value.end(), dimensions.begin(), dimensions.end());
-        value.insert(value.end(), {2, 1});
+        value.push_back(1);
         return value;
     };
     EXPECT_NO_THROW(CheckRollup(with({2 * kNumberedWords.size()})));
@@ -224,7 +211,7 @@ TEST(EventRollup, TheSameBytesInAnyOrder) {
 struct Counts {
     std::map<std::int64_t, std::uint64_t> buckets;
     std::uint64_t untimed = 0, before = 0, after = 0;
-    std::optional<std::pair<std::int64_t, std::int64_t>> ends;
+    std::optional<std::int64_t> newest;
 
     bool operator==(const Counts&) const = default;
 };
@@ -253,10 +240,7 @@ TEST(EventRollup, ItIsReadAsItWasWritten) {
                 ++counts.after;
             } else {
                 ++counts.buckets[FloorBucket(*event.time, shape.width)];
-                const std::pair<std::int64_t, std::int64_t> ends =
-                    counts.ends.value_or(std::pair{*event.time, *event.time});
-                counts.ends = {std::min(ends.first, *event.time),
-                               std::max(ends.second, *event.time)};
+                counts.newest = std::max(counts.newest.value_or(*event.time), *event.time);
             }
         }
         std::map<Words, Counts> found;
@@ -273,7 +257,7 @@ TEST(EventRollup, ItIsReadAsItWasWritten) {
             }
             Counts counts{{}, c.untimed, c.before, c.after, std::nullopt};
             if (c.timed > 0) {
-                counts.ends = {c.oldest, c.newest};
+                counts.newest = c.newest;
             }
             found[words] = counts;
             combinations.push_back(words);
@@ -284,65 +268,6 @@ TEST(EventRollup, ItIsReadAsItWasWritten) {
         }
         ASSERT_EQ(found, expected) << seed;
     }
-}
-
-// Whether nothing but the events can tell what remains: others of its combination have other
-// times, and it is the first or last of them.
-bool IsAnEnd(const std::vector<Sample>& events, const Sample& event) {
-    if (!event.time || *event.time == kBeforeAllTime || *event.time == kAfterAllTime) {
-        return false;
-    }
-    std::vector<std::int64_t> times;
-    for (const Sample& other : events) {
-        if (other.words == event.words && other.time && *other.time != kBeforeAllTime &&
-            *other.time != kAfterAllTime) {
-            times.push_back(*other.time);
-        }
-    }
-    const auto [least, greatest] = std::minmax_element(times.begin(), times.end());
-    return *least != *greatest && (*event.time == *least || *event.time == *greatest);
-}
-
-TEST(EventRollup, RemovingUndoesAddingWhereThatIsKnown) {
-    std::size_t known = 0;
-    for (unsigned seed = 0; seed < 300; ++seed) {
-        Random random(seed);
-        const RollupShape shape = ShapeOf(seed);
-        std::vector<Sample> events = random.Events(shape.dimensions, 60);
-        const Value value = Pack(shape, events);
-        for (int i = 0; i < 20; ++i) {
-            const Sample event = random.Of(events);
-            std::vector<Sample> rest = events;
-            rest.erase(std::find(rest.begin(), rest.end(), event));
-            const Value removed = Remove(value, event);
-            ASSERT_EQ(removed.empty(), rest.empty() || IsAnEnd(events, event)) << seed;
-            if (!removed.empty()) {
-                ++known;
-                ASSERT_EQ(removed, Pack(shape, rest)) << seed;
-            }
-        }
-    }
-    EXPECT_GT(known, 1000U);
-}
-
-TEST(EventRollup, WhatIsNotThereIsNotRemoved) {
-    const RollupShape shape{kHour, 1};
-    const Value value = AddAll(shape, {{{"a"}, 10}, {{"a"}, 5 * kHour}, {{"a"}, 9 * kHour}});
-    for (const Sample& event : std::vector<Sample>{{{"b"}, 5 * kHour},
-                                                   {{std::nullopt}, 5 * kHour},
-                                                   {{"a"}, std::nullopt},
-                                                   {{"a"}, kAfterAllTime},
-                                                   {{"a"}, kBeforeAllTime},
-                                                   {{"a"}, 4 * kHour},
-                                                   {{"a"}, 9 * kHour - 1},
-                                                   {{"a"}, 9 * kHour + 1},
-                                                   {{"a"}, 20 * kHour},
-                                                   {{"a"}, -kHour},
-                                                   {{"a"}, 11},
-                                                   {{"a"}, 9}}) {
-        EXPECT_TRUE(Remove(value, event).empty()) << event.time.value_or(-1);
-    }
-    EXPECT_FALSE(Remove(value, {{"a"}, 5 * kHour}).empty());
 }
 
 // By the definition, event by event: all of them, or those of edges alone.
@@ -487,7 +412,6 @@ TEST(EventRollup, DamageIsFoundOrHarmless) {
         Value out(4 * (value.size() + other.size()) + dimensions.size() + kRoom);
         attempt([&] { CheckRollup(value); });
         attempt([&] { AddEvent(value, dimensions, events[0].time, out.data()); });
-        attempt([&] { RemoveEvent(value, dimensions, events[0].time, out.data()); });
         attempt([&] { MergeRollups(value, other, out.data()); });
         attempt([&] {
             LeadEvents into{};
@@ -508,9 +432,9 @@ TEST(EventRollup, WhatIsNoValueIsRefused) {
     twice.insert(twice.end(), {0, 0});
     EXPECT_THROW(CheckRollup(twice), CorruptRollup);
     EXPECT_NO_THROW(CheckRollup(Empty({kHour, 1})));
-    EXPECT_THROW(CheckRollup(Value{1, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 0, 0}), CorruptRollup);
-    EXPECT_THROW(CheckRollup(Value{2, 1, 0, 0}), CorruptRollup);
-    EXPECT_THROW(CheckRollup(Value{2, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 17, 0}), CorruptRollup);
+    EXPECT_THROW(CheckRollup(Value{2, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 0, 0}), CorruptRollup);
+    EXPECT_THROW(CheckRollup(Value{3, 1, 0, 0}), CorruptRollup);
+    EXPECT_THROW(CheckRollup(Value{3, 0x80, 0xc8, 0xce, 0xb4, 0x0d, 17, 0}), CorruptRollup);
     LeadEvents events{};
     EXPECT_THROW(AddRollup(good, {0, 1}, &events), CorruptRollup);
     const Value other = Pack({2 * kHour, 1}, {{{"a"}, 1}});
