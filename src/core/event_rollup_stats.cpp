@@ -109,11 +109,16 @@ constexpr KindsOfCodes kKindsOfCodes;
     return kind;
 }
 
+// Counts that no events have, but bytes can, wrap around.
+void AddTo(std::int64_t* sum, std::uint64_t count) {
+    *sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(*sum) + count);
+}
+
 void AddCombination(const Combination& c, const std::array<Cutoff, 2>& cutoffs,
                     LeadEvents::Counts* counts) {
     const std::uint64_t infinite = c.before + c.after;
-    counts->untimed += static_cast<std::int64_t>(c.untimed);
-    counts->timed += static_cast<std::int64_t>(c.timed + infinite);
+    AddTo(&counts->untimed, c.untimed);
+    AddTo(&counts->timed, c.timed + infinite);
     if (c.timed > 0) {
         counts->last = std::max(counts->last, c.newest);
     }
@@ -121,7 +126,7 @@ void AddCombination(const Combination& c, const std::array<Cutoff, 2>& cutoffs,
     for (unsigned i = 0; i < 2; ++i) {
         if (!cutoffs[i].null) {
             const std::uint64_t before = cutoffs[i].at == kBeforeAllTime ? c.before : 0;
-            counts->in_window[i] += static_cast<std::int64_t>(c.after + before);
+            AddTo(&counts->in_window[i], c.after + before);
         }
     }
 }
@@ -152,7 +157,7 @@ constexpr std::uint64_t UnitOf(Direction direction) {
         const std::int64_t newest = TakeTime(&p, end);
         *at = p;
         LeadEvents::Counts& counts = events->Of(kind.direction);
-        counts.timed += static_cast<std::int64_t>(timed);
+        AddTo(&counts.timed, timed);
         counts.last = std::max(counts.last, newest);
         events->channels |= kind.channel;
         return UnitOf(kind.direction);
@@ -198,7 +203,7 @@ class WindowCounter {
         }
         reader_.ContinueAt(at, first + left);
         for (std::size_t i = 0; i < kDirections; ++i) {
-            counts[i] += static_cast<std::int64_t>(sum >> (kLaneBits * i) & kMostAtOnce);
+            AddTo(&counts[i], sum >> (kLaneBits * i) & kMostAtOnce);
         }
     }
 
@@ -213,7 +218,7 @@ class WindowCounter {
             return false;
         }
         const std::uint64_t unit = UnitOf(reader_.combination);
-        counts[std::countr_zero(unit) / kLaneBits] += static_cast<std::int64_t>(reader_.count);
+        AddTo(&counts[std::countr_zero(unit) / kLaneBits], reader_.count);
         return true;
     }
 
@@ -236,7 +241,8 @@ void AddWindows(Bytes entries, std::span<const std::uint64_t> units, std::int64_
     for (const unsigned window : {narrow, 1 - narrow}) {
         counter.CountFrom(buckets[window].first);
         for (std::size_t i = 0; i < kDirections; ++i) {
-            events->directions[i].in_window[window] += counter.counts[i];
+            AddTo(&events->directions[i].in_window[window],
+                  static_cast<std::uint64_t>(counter.counts[i]));
         }
     }
 }

@@ -368,6 +368,20 @@ TEST(EventRollup, AllEntriesAreCounted) {
     EXPECT_EQ(found.Of(Direction::kOther).in_window[0], 0);
 }
 
+// Wherever it is among others.
+TEST(EventRollup, AnEntryOfNoCombinationIsRefused) {
+    const Value good = Pack({kHour, 2}, {{{"inbound", "email"}, 0}});
+    for (std::size_t place = 0; place < 10; ++place) {
+        Value value = good;
+        for (std::size_t i = 0; i < 10; ++i) {
+            value.insert(value.end(), {1, static_cast<std::uint8_t>(i == place ? 2 : 0)});
+        }
+        LeadEvents events{};
+        events.cutoffs = {Cutoff{kBeforeAllTime, false}, Cutoff{kBeforeAllTime, false}};
+        EXPECT_THROW(AddRollup(value, {0, 1}, &events), CorruptRollup) << place;
+    }
+}
+
 TEST(EventRollup, EdgesEndWithTheirBuckets) {
     EXPECT_EQ(EdgeEnd(kHour, 1), kHour);
     EXPECT_EQ(EdgeEnd(kHour, kHour), kHour);
