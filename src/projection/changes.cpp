@@ -35,6 +35,7 @@ Changes* MakeChanges(Projection* projection, Source* source) {
     auto* changes = static_cast<Changes*>(palloc0(sizeof(Changes)));
     changes->projection = projection;
     changes->source = source;
+    changes->mode = projection->mode;
     changes->context = context;
     if (source->fallback != nullptr && source->fallback->query != nullptr) {
         changes->rows = tuplestore_begin_heap(false, false, work_mem);

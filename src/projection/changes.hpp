@@ -11,6 +11,7 @@ namespace freshcrm::projection {
 struct Changes {
     Projection* projection;
     Source* source;
+    Mode mode;              // the projection's, when the first of them came: when they are due
     MemoryContext context;  // owns all of this
     KeySet* starts;         // one a path: tuples of its starts
     bool null_key;          // a row of the view may have come whose key is NULL

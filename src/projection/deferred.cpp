@@ -49,7 +49,8 @@ Changes* FindOrAdd(Projection* projection, Source* source) {
     ListCell* cell;
     foreach (cell, deferred->changes) {
         auto* changes = static_cast<Changes*>(lfirst(cell));
-        if (changes->projection == projection && changes->source == source) {
+        if (changes->projection == projection && changes->source == source &&
+            changes->mode == projection->mode) {
             GetReady(changes);
             return changes;
         }
@@ -110,7 +111,7 @@ bool AnyDeferred() {
 bool AnyDeferred(Mode mode) {
     ListCell* cell;
     foreach (cell, deferred != nullptr ? deferred->changes : NIL) {
-        if (static_cast<Changes*>(lfirst(cell))->projection->mode == mode) {
+        if (static_cast<Changes*>(lfirst(cell))->mode == mode) {
             return true;
         }
     }
@@ -123,7 +124,7 @@ List* TakeDeferred(Mode mode) {
     ListCell* cell;
     foreach (cell, deferred != nullptr ? deferred->changes : NIL) {
         auto* changes = static_cast<Changes*>(lfirst(cell));
-        if (changes->projection->mode == mode) {
+        if (changes->mode == mode) {
             GetReady(changes);
             changes->keep = keep;
             taken = lappend(taken, changes);
@@ -133,6 +134,11 @@ List* TakeDeferred(Mode mode) {
         }
     }
     return taken;
+}
+
+void ForgetDeferred() {
+    FinishAll(TakeDeferred(Mode::kCommit));
+    FinishAll(TakeDeferred(Mode::kAsync));
 }
 
 }  // namespace freshcrm::projection

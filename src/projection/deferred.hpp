@@ -20,9 +20,12 @@ void DoubtDeferred();
 bool AnyDeferred();
 bool AnyDeferred(Mode mode);
 
-// Takes what is deferred of the projections of a mode, a list of Changes* in the current memory
-// context. In a subtransaction it also stays deferred (Changes::keep), since a rollback would take
-// back what is made of it.
+// Takes what is due in a mode (Changes::mode), a list of Changes* in the current memory context. In
+// a subtransaction it also stays deferred (Changes::keep), since a rollback would take back what is
+// made of it.
 List* TakeDeferred(Mode mode);
+
+// At the end of a transaction that has no use for it.
+void ForgetDeferred();
 
 }  // namespace freshcrm::projection

@@ -5,6 +5,7 @@
 #include "pg/spi.hpp"
 #include "pg/subtransaction.hpp"
 #include "projection/deferred.hpp"
+#include "projection/definition.hpp"
 #include "projection/halves.hpp"
 #include "projection/links.hpp"
 #include "projection/locks.hpp"
@@ -210,7 +211,8 @@ void FlushNext() {
     }
     Projection* projection = OpenMaintained(id);
     if (projection == nullptr) {
-        return;  // dropped since
+        FinishAll(list);  // dropped since
+        return;
     }
     MoveAllTo(projection, list);
     if (PatchAlone(projection, list, queue->context)) {
@@ -226,14 +228,28 @@ void FlushNext() {
     });
 }
 
+// For a transaction that has dropped the extension.
+void ForgetAll() {
+    ForgetDeferred();
+    ForgetToWake();
+    if (queue != nullptr) {
+        FinishAll(queue->waiting);
+        MemoryContextDelete(queue->context);
+    }
+}
+
 // A statement's last trigger flushes; here it is done for one that did not fire.
 void FinishTransaction() {
+    if ((queue != nullptr || AnyDeferred() || WakesAtCommit()) && !OidIsValid(DefinitionTable())) {
+        ForgetAll();
+    }
     // A transaction may have declared itself to be so after it wrote.
     const bool read_only = XactReadOnly;
     XactReadOnly = false;
     // The server has fired deferred triggers before; those on targets have been queued now, and may
     // write in turn.
     while (queue != nullptr || AnyDeferred()) {
+        CHECK_FOR_INTERRUPTS();
         UseQueue();
         queue->nest_level = GetCurrentTransactionNestLevel();
         PushActiveSnapshot(GetTransactionSnapshot());  // no statement is running any more

@@ -2,6 +2,7 @@
 
 extern "C" {
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "common/hashfn.h"
 #include "executor/tuptable.h"
@@ -165,14 +166,18 @@ int64 Fingerprint(const StringInfoData& text) {
 }
 
 void DescribeColumns(StringInfo text, Oid relid) {
-    Relation table = table_open(relid, AccessShareLock);
+    Relation table = try_relation_open(relid, AccessShareLock);
+    if (table == nullptr) {
+        appendStringInfoString(text, " gone");
+        return;
+    }
     TupleDesc desc = RelationGetDescr(table);
     for (int i = 0; i < desc->natts; ++i) {
         const auto* column = TupleDescAttr(desc, i);
-        appendStringInfo(text, " %u,%d,%d", column->atttypid, column->attlen,
-                         column->attisdropped ? 1 : 0);
+        appendStringInfo(text, " %u,%d,%d,%s", column->atttypid, column->attlen,
+                         column->attisdropped ? 1 : 0, NameStr(column->attname));
     }
-    table_close(table, AccessShareLock);
+    relation_close(table, AccessShareLock);
 }
 
 int64 CurrentShape(const Projection* projection, const Source* source) {

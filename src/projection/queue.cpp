@@ -153,6 +153,9 @@ void QueueEverything(int32 projection) {
 }
 
 void QueueChanges(Changes* changes, const char* error) {
+    if (!AnyChange(changes)) {
+        return;
+    }
     const Projection* projection = changes->projection;
     // Nobody makes links beside what a projection of mode async follows.
     const bool locks = projection->mode != Mode::kAsync;
@@ -164,9 +167,6 @@ void QueueChanges(Changes* changes, const char* error) {
                locks && changes->new_rows,
                locks && changes->new_links,
                {error != nullptr ? 1 : 0, 0, error}};
-    if (!AnyChange(changes)) {
-        return;
-    }
     // Full: any change is a change of everything.
     const Fallback* fallback = changes->source->fallback;
     row.everything = row.everything || (fallback != nullptr && fallback->query == nullptr);

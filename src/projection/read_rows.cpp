@@ -106,14 +106,12 @@ void AddTuples(const RowReader* reader, int path_number, TupleTableSlot* slot, D
     }
 }
 
-// Keeps a row for a user's mapping query. One that waits for the end of the transaction is kept
-// whole: what of it is stored apart goes with the old table when that is rewritten meanwhile.
+// Keeps a row for a user's mapping query, and keeps it whole: what of it is stored apart goes with
+// the old table when that is rewritten before the row is read, by its transaction or by a trigger.
 void KeepRow(Changes* changes, TupleTableSlot* slot) {
-    bool made = false;
-    HeapTuple tuple = changes->projection->mode == Mode::kAsync
-                          ? ExecFetchSlotHeapTuple(slot, false, &made)
-                          : nullptr;
-    if (tuple != nullptr && HeapTupleHasExternal(tuple)) {
+    bool made;
+    HeapTuple tuple = ExecFetchSlotHeapTuple(slot, false, &made);
+    if (HeapTupleHasExternal(tuple)) {
         HeapTuple whole = toast_flatten_tuple(tuple, slot->tts_tupleDescriptor);
         tuplestore_puttuple(changes->rows, whole);
         heap_freetuple(whole);

@@ -46,7 +46,8 @@ Projection* Open(const Rebuild& rebuild) {
 // transactions. Returns whether that was all.
 bool CollectDifferences(const Rebuild& rebuild, KeySet* wrong) {
     Projection* projection = Open(rebuild);
-    *wrong = MakeProjectionKeys(projection, CurrentMemoryContext);
+    // Of a shape of its own: that of the projection goes with it, when that is loaded anew.
+    *wrong = MakeKeySet(CurrentMemoryContext, ShapeOf(projection->keys, projection->key_count));
     // Twice as many would be needed to go to disk, where they would not outlive the transaction.
     wrong->most_bytes = static_cast<Size>(maintenance_work_mem) * 2048;
     bool all = false;

@@ -374,6 +374,10 @@ void WakeAtCommit() {
     wake_at_commit = true;
 }
 
+bool WakesAtCommit() {
+    return wake_at_commit;
+}
+
 void PrepareToWake() {
     if (wake_at_commit) {
         PushActiveSnapshot(GetTransactionSnapshot());

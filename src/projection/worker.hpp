@@ -17,6 +17,7 @@ namespace freshcrm::projection {
 
 // The worker is to be woken, or started, when this transaction commits or is prepared.
 void WakeAtCommit();
+bool WakesAtCommit();
 
 // To be called before it is committed or prepared, by who may raise errors, and after.
 void PrepareToWake();
