@@ -119,6 +119,7 @@ CREATE TRIGGER t2 AFTER INSERT ON visits FOR EACH STATEMENT EXECUTE FUNCTION rew
 INSERT INTO visits VALUES (1);
 SELECT difference('live_hot'), difference('visits_1_hot'), difference('visits_2_hot');
 DROP SCHEMA flight CASCADE;
+DROP FUNCTION difference(regclass);
 
 -- The extension is dropped by a transaction that has something to follow or to queue; in a database of its own, since
 -- other tests use it here.
