@@ -26,6 +26,23 @@ KeySet MakeStarts(const Projection* projection, Path* path, MemoryContext contex
     return MakeKeySet(context, *path->shape);
 }
 
+// Where the definition has become another one, all keys have been recomputed since, so that the
+// values may stand for what they would have been.
+void Move(Projection* projection, Changes* changes) {
+    const Lineage* lineage = projection->lineage;
+    for (int i = 0; i < lineage->source_count; ++i) {
+        Source* source = &lineage->sources[i];
+        if (source->relid == changes->source->relid &&
+            ShapeOf(projection, source) == ShapeOf(changes->projection, changes->source)) {
+            GiveUpPatches(changes);
+            changes->affected = kWholeRow;
+            changes->projection = projection;
+            changes->source = source;
+            return;
+        }
+    }
+}
+
 }  // namespace
 
 Changes* MakeChanges(Projection* projection, Source* source) {
@@ -81,27 +98,6 @@ void RewindChanges(Changes* changes) {
     changes->keep = false;
 }
 
-// A load follows any news of a relation, such as new statistics. Where the definition has become
-// another one, all keys have been recomputed since, so that the values may stand for what they
-// would have been.
-void MoveTo(Projection* projection, Changes* changes) {
-    if (changes->projection == projection) {
-        return;
-    }
-    Lineage* lineage = projection->lineage;
-    for (int i = 0; i < lineage->source_count; ++i) {
-        Source* source = &lineage->sources[i];
-        if (source->relid == changes->source->relid &&
-            ShapeOf(projection, source) == ShapeOf(changes->projection, changes->source)) {
-            GiveUpPatches(changes);
-            changes->affected = kWholeRow;
-            changes->projection = projection;
-            changes->source = source;
-            return;
-        }
-    }
-}
-
 bool AnyChange(const Changes* changes) {
     if (changes->everything || changes->reading) {
         return true;
@@ -153,10 +149,14 @@ void SettlePatches(Changes* changes) {
     }
 }
 
-void MoveAllTo(Projection* projection, const List* list) {
+// A load follows any news of a relation, such as new statistics.
+void MoveTo(Projection* projection, const List* list) {
     ListCell* cell;
     foreach (cell, list) {
-        MoveTo(projection, static_cast<Changes*>(lfirst(cell)));
+        auto* changes = static_cast<Changes*>(lfirst(cell));
+        if (changes->projection != projection) {
+            Move(projection, changes);
+        }
     }
 }
 

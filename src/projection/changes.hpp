@@ -38,11 +38,6 @@ void FinishChanges(Changes* changes);
 // Makes what a flush has followed in part, before an error, ready to be followed again.
 void RewindChanges(Changes* changes);
 
-// The projection has been loaded anew since: makes them changes of what it is now, where what they
-// hold means the same there. The keys of patches are recomputed then, since what a patch adds may
-// not.
-void MoveTo(Projection* projection, Changes* changes);
-
 bool AnyChange(const Changes* changes);
 
 // Whether they are nothing but patches.
@@ -57,8 +52,12 @@ void DoubtPatches(Changes* changes);
 // Gives up patches that are not certain any more, and unites the others, for a flush.
 void SettlePatches(Changes* changes);
 
+// Where the projection of some Changes* has been loaded anew since: makes them changes of what it
+// is now, if what they hold means the same there. The keys of patches are recomputed then, since
+// what a patch adds may not.
+void MoveTo(Projection* projection, const List* list);
+
 // The same of a list of Changes*: any of them, all of them, each of them.
-void MoveAllTo(Projection* projection, const List* list);
 bool AnyChange(const List* list);
 bool OnlyPatches(const List* list);
 void SettleAll(const List* list);

@@ -214,7 +214,7 @@ void FlushNext() {
         FinishAll(list);  // dropped since
         return;
     }
-    MoveAllTo(projection, list);
+    MoveTo(projection, list);
     if (PatchAlone(projection, list, queue->context)) {
         return;
     }

@@ -110,17 +110,20 @@ void AddTuples(const RowReader* reader, int path_number, TupleTableSlot* slot, D
 // the old table when that is rewritten before the row is read, by its transaction or by a trigger.
 void KeepRow(Changes* changes, TupleTableSlot* slot) {
     bool made;
-    HeapTuple tuple = ExecFetchSlotHeapTuple(slot, false, &made);
-    if (HeapTupleHasExternal(tuple)) {
-        HeapTuple whole = toast_flatten_tuple(tuple, slot->tts_tupleDescriptor);
-        tuplestore_puttuple(changes->rows, whole);
-        heap_freetuple(whole);
-    } else {
-        tuplestore_puttupleslot(changes->rows, slot);
-    }
+    MinimalTuple tuple = ExecFetchSlotMinimalTuple(slot, &made);
+    const bool apart = (tuple->t_infomask & HEAP_HASEXTERNAL) != 0;
     if (made) {
-        heap_freetuple(tuple);
+        heap_free_minimal_tuple(tuple);
     }
+    if (!apart) {
+        tuplestore_puttupleslot(changes->rows, slot);
+        return;
+    }
+    HeapTuple stored = ExecCopySlotHeapTuple(slot);
+    HeapTuple whole = toast_flatten_tuple(stored, slot->tts_tupleDescriptor);
+    tuplestore_puttuple(changes->rows, whole);
+    heap_freetuple(whole);
+    heap_freetuple(stored);
 }
 
 // A row of the source's shape.
