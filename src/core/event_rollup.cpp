@@ -170,27 +170,15 @@ std::size_t WriteDimensions(DimensionValues values, std::uint8_t* out) {
 std::optional<std::string_view> TakeDimension(Bytes* dimensions) {
     const std::uint8_t* at = dimensions->data();
     const std::uint8_t* const end = at + dimensions->size();
-    const std::uint64_t code = TakeVarint(&at, end);
-    if (code % 2 == 0) {
-        *dimensions = {at, end};
-        if (code == 0) {
-            return std::nullopt;
-        }
-        if (code / 2 > kNumberedWords.size()) {
-            throw CorruptRollup("a word is not known");
-        }
-        return kNumberedWords[code / 2 - 1];
-    }
-    const std::uint64_t size = code / 2;
-    if (size > static_cast<std::uint64_t>(end - at)) {
-        throw CorruptRollup("a dimension is longer than the value");
-    }
-    const std::string_view word(reinterpret_cast<const char*>(at), static_cast<std::size_t>(size));
-    if (NumberOf(word)) {
+    const StoredDimension stored = TakeStored(&at, end);
+    if (stored.spelled_out && NumberOf(stored.word)) {
         throw CorruptRollup("a word that has a number is spelled out");
     }
-    *dimensions = {at + size, end};
-    return word;
+    *dimensions = {at, end};
+    if (stored.spelled_out) {
+        return stored.word;
+    }
+    return stored.number == 0 ? std::nullopt : std::optional(kNumberedWords[stored.number - 1]);
 }
 
 RollupReader::RollupReader(Bytes value)

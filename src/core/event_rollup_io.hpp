@@ -111,6 +111,32 @@ inline std::int64_t TakeTime(const std::uint8_t** at, const std::uint8_t* end) {
     return time;
 }
 
+// A dimension as it is stored.
+struct StoredDimension {
+    bool spelled_out;
+    std::uint64_t number;   // else: 0 for NULL, or one more than that of the word
+    std::string_view word;  // of one that is spelled out
+};
+
+// Takes it off the front of [*at, end).
+[[gnu::always_inline]] inline StoredDimension TakeStored(const std::uint8_t** at,
+                                                         const std::uint8_t* end) {
+    const std::uint64_t code = TakeVarint(at, end);
+    const std::uint64_t half = code / 2;
+    if (code % 2 == 0) [[likely]] {
+        if (half > kNumberedWords.size()) {
+            throw CorruptRollup("a word is not known");
+        }
+        return {false, half, {}};
+    }
+    if (half > static_cast<std::uint64_t>(end - *at)) {
+        throw CorruptRollup("a dimension is longer than the value");
+    }
+    const std::string_view word(reinterpret_cast<const char*>(*at), static_cast<std::size_t>(half));
+    *at += half;
+    return {true, 0, word};
+}
+
 // Takes a combination off the front of [*at, end).
 [[gnu::always_inline]] inline void TakeCombination(const std::uint8_t** at, const std::uint8_t* end,
                                                    Combination* c) {

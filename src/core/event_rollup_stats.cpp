@@ -59,12 +59,12 @@ struct Kind {
     std::uint64_t channel;  // the bit of it, or none
 };
 
-// Of NULL and the words that have numbers, by half their code.
-struct KindsOfCodes {
+// Of NULL and the words that have numbers, by StoredDimension::number.
+struct KindsOfNumbers {
     Direction directions[kNumberedWords.size() + 1]{};
     std::uint64_t channels[kNumberedWords.size() + 1]{};
 
-    constexpr KindsOfCodes() noexcept {
+    constexpr KindsOfNumbers() noexcept {
         directions[0] = Direction::kOther;
         for (std::size_t i = 0; i < kNumberedWords.size(); ++i) {
             directions[i + 1] = DirectionOf(kNumberedWords[i]);
@@ -74,7 +74,7 @@ struct KindsOfCodes {
     }
 };
 
-constexpr KindsOfCodes kKindsOfCodes;
+constexpr KindsOfNumbers kKindsOfNumbers;
 
 // Dimensions behind the two are not looked at.
 [[gnu::always_inline]] inline Kind KindOf(Bytes dimensions, const KindDimensions& places) {
@@ -83,28 +83,15 @@ constexpr KindsOfCodes kKindsOfCodes;
     const std::uint8_t* const end = at + dimensions.size();
     const unsigned last = std::max(places.direction, places.channel);
     for (unsigned i = 0; i <= last; ++i) {
-        const std::uint64_t code = TakeVarint(&at, end);
-        const std::uint64_t half = code / 2;
-        Direction direction;
-        std::uint64_t channel;
-        if (code % 2 == 0) [[likely]] {
-            if (half > kNumberedWords.size()) {
-                throw CorruptRollup("a word is not known");
-            }
-            direction = kKindsOfCodes.directions[half];
-            channel = kKindsOfCodes.channels[half];
-        } else {
-            if (half > static_cast<std::uint64_t>(end - at)) {
-                throw CorruptRollup("a dimension is longer than the value");
-            }
-            const std::string_view word(reinterpret_cast<const char*>(at),
-                                        static_cast<std::size_t>(half));
-            at += half;
-            direction = i == places.direction ? DirectionOf(word) : Direction::kOther;
-            channel = i == places.channel ? std::uint64_t{1} << ChannelOf(word) : 0;
+        const StoredDimension stored = TakeStored(&at, end);
+        if (i == places.direction) {
+            kind.direction = stored.spelled_out ? DirectionOf(stored.word)
+                                                : kKindsOfNumbers.directions[stored.number];
         }
-        kind.direction = i == places.direction ? direction : kind.direction;
-        kind.channel = i == places.channel ? channel : kind.channel;
+        if (i == places.channel) {
+            kind.channel = stored.spelled_out ? std::uint64_t{1} << ChannelOf(stored.word)
+                                              : kKindsOfNumbers.channels[stored.number];
+        }
     }
     return kind;
 }
